@@ -1,0 +1,5 @@
+"""``python -m cli`` is ``chorus``."""
+
+from cli.main import run
+
+run()

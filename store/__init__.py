@@ -1,0 +1,1 @@
+"""Records, archive directory and tables. Imports neither ``harvest`` nor ``nlp`` nor ``cli``."""
