@@ -14,14 +14,12 @@ from itertools import chain, islice
 from typing import Any, TextIO
 
 from store.records import UsageError
+from store.schema import safe_cell
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 
 #: Rows a table looks at to choose its column widths; the rest streams through.
 WIDTH_SAMPLE = 200
-
-#: A cell starting so is run as a formula by spreadsheets; it gets a leading apostrophe (OWASP, "CSV injection").
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def choose_format(wanted: str | None, *, as_json: bool = False) -> str:
@@ -86,8 +84,7 @@ def _delimited(rows: Iterator[dict[str, Any]], columns: Sequence[str], out: Text
 
 def _safe_cell(value: Any) -> str:
     text = _plain(value)
-    is_number = isinstance(value, int | float)
-    return "'" + text if text.startswith(FORMULA_STARTS) and not is_number else text
+    return text if isinstance(value, int | float) else safe_cell(text)
 
 
 def _plain(value: Any) -> str:

@@ -128,7 +128,8 @@ def test_hostile_filter_values_match_nothing_and_break_nothing(archive: Path, va
 
 
 def test_search_and_harvest_never_import_torch(archive: Path) -> None:
-    code = f"import sys; from cli.main import main; main(['search', 'garden', '-a', {str(archive)!r}]); print('torch' in sys.modules)"
+    call = f"main(['search', 'garden', '-a', {str(archive)!r}])"
+    code = f"import sys; from cli.main import main; {call}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert result.stdout.splitlines()[-1] == b"False"
 

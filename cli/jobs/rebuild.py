@@ -24,12 +24,11 @@ def rebuild_tables(path: Path, *, quiet: bool = False) -> list[dict[str, Any]]:
 
     Labels and vectors of revisions that are still there are carried over, so nothing is classified or embedded twice.
     """
+    from cli.jobs.harvest import _index
     from store.archive import Archive
     from store.lock import write_lock
     from store.manifest import RunRecorder
     from store.tables import Tables
-
-    from cli.jobs.harvest import _index
 
     archive = Archive.open(path)
     with write_lock(archive, "rebuild"), RunRecorder(archive, "rebuild") as run:

@@ -1,0 +1,105 @@
+"""Run manifests: who ran what, when, with which versions and parameters, and what came of it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+import sys
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import Any
+
+from store.archive import Archive, chorus_version, write_atomically
+from store.records import Run
+
+#: Packages whose version can change a result.
+PACKAGES = ("playwright", "trafilatura", "beautifulsoup4", "lxml", "spacy", "onnxruntime", "lancedb", "numpy")
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+class RunRecorder:
+    """Writes the manifest when the run starts (``running``) and again when it ends, whichever way.
+
+    Set ``counts``, ``digests``, ``errors`` and ``status`` on the way; an exception makes it ``failed`` or ``interrupted``.
+    """
+
+    def __init__(self, archive: Archive, command: str, parameters: dict[str, Any] | None = None) -> None:
+        self.run_id = uuid.uuid4().hex
+        self.command, self.parameters = command, parameters or {}
+        self.counts: dict[str, int] = {}
+        self.digests: dict[str, str] = {}
+        self.errors: tuple[str, ...] = ()
+        self.status = "running"
+        self._started = _now()
+        stamp = self._started.replace(":", "").replace("-", "")
+        self._path = archive.runs_dir / f"{stamp}-{command}-{self.run_id[:8]}.json"
+
+    def __enter__(self) -> RunRecorder:
+        self._path.parent.mkdir(exist_ok=True)
+        self._write(None)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self.status = "interrupted"
+        elif error is not None:
+            self.status, self.errors = "failed", (*self.errors, str(error))
+        elif self.status == "running":
+            self.status = "done"
+        self._write(_now())
+
+    def _write(self, finished: str | None) -> None:
+        run = Run(
+            run_id=self.run_id,
+            command=self.command,
+            argv=tuple(sys.argv),
+            started_at=self._started,
+            finished_at=finished,
+            status=self.status,  # type: ignore[arg-type]  # set here and by callers from the same five words
+            version=chorus_version(),
+            user=_user(),
+            parameters=self.parameters,
+            versions=_versions(),
+            counts=self.counts,
+            digests=self.digests,
+            errors=self.errors,
+        )
+        write_atomically(self._path, json.dumps(asdict(run), indent=2).encode())
+
+
+def list_runs(archive: Archive) -> list[Run]:
+    """All runs, oldest first; a manifest that cannot be read is left out."""
+    runs = []
+    for path in sorted(archive.runs_dir.glob("*.json")):
+        try:
+            row = json.loads(path.read_bytes())
+            runs.append(Run(**{**row, "argv": tuple(row["argv"]), "errors": tuple(row["errors"])}))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return runs
