@@ -82,7 +82,7 @@ def _plain(value: Any) -> Any:
 
 def from_row(cls: type[R], row: dict[str, Any]) -> R:
     """The record of a row that ``to_row`` made; columns that the class does not have are left out."""
-    return cls(**{name: _typed(hint, row.get(name)) for name, hint in _hints(cls).items()})
+    return cls(**{name: _typed(hint, row.get(name)) for name, hint in _hints(typing.cast(Any, cls)).items()})
 
 
 def _typed(hint: Any, value: Any) -> Any:

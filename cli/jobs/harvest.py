@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from cli.config import resolve
 from cli.jobs.extract import check_url
-from cli.jobs.ingest import Ingested, read_capture, read_failure
+from cli.jobs.ingest import Ingested, read_capture
 from cli.output import Progress, note
 from store.records import ArchiveError, ModelUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from harvest.session import HarvestOptions, PageFailure
+    from harvest.session import HarvestOptions
     from harvest.visit import PageCapture
     from store.archive import Archive
     from store.manifest import RunRecorder
@@ -194,11 +194,9 @@ class _Sink:
         commit(self.tables, self.waiting)
         self.waiting.clear()
 
-    def take(self, page: PageCapture | PageFailure) -> None:
-        """One page is safely in the WARC (or has failed)."""
-        from harvest.session import PageFailure
-
-        item = read_failure(page) if isinstance(page, PageFailure) else read_capture(page)
+    def take(self, page: PageCapture) -> None:
+        """One page is safely in the WARC."""
+        item = read_capture(page)
         row = result_row(item)
         self.report.rows.append(row)
         if row["outcome"] == "failed":

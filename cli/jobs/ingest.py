@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from store.records import ExtractError, ThreadDocument, Visit, visit_id
 
 if TYPE_CHECKING:
-    from harvest.session import PageFailure
     from harvest.visit import PageCapture
 
 #: Pages that are HTML; everything else is archived but not read.
@@ -49,22 +48,6 @@ def read_capture(capture: PageCapture) -> Ingested:
         text=capture.text,
     )
     return Ingested(visit, document)
-
-
-def read_failure(failure: PageFailure) -> Ingested:
-    """The visit of a page that could not be had at all."""
-    visit = Visit(
-        visit_id=visit_id(failure.url, failure.captured_at, ""),
-        url=failure.url,
-        final_url=None,
-        captured_at=failure.captured_at,
-        outcome="failed",
-        status=None,
-        error=failure.error,
-        media_type=None,
-        thread_id=None,
-    )
-    return Ingested(visit, None)
 
 
 def _document(capture: PageCapture, vid: str) -> tuple[ThreadDocument | None, str | None]:

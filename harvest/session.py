@@ -1,0 +1,175 @@
+"""Harvesting a list of pages: politely, one after the other, each in a fresh context, each on disk before it counts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from harvest.browser import BrowserChoice, browser_version, find_browser, launch, new_context
+from harvest.guard import AddressGuard
+from harvest.recorder import MAX_BODY_BYTES
+from harvest.robots import RobotsCache, RobotsDecision
+from harvest.visit import PageCapture, VisitOptions, visit, write_visit
+from harvest.warc import WarcWriter, utc_now
+from store.records import FetchError
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+#: The delay between pages of a host varies by this share, so that requests do not come in step with other clients'.
+JITTER = 0.2
+
+#: No host can make chorus wait longer than this for one page (seconds); the run's log says when it is capped.
+MAX_DELAY = 120.0
+
+#: A context is given up after so many times the page's own time-out: the renderer hangs.
+HANG_FACTOR = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarvestOptions:
+    """How to harvest. ``delay`` and ``timeout_s`` are seconds, ``max_body`` bytes."""
+
+    allow_private: bool = False
+    ignore_robots: bool = False
+    delay: float = 1.0
+    timeout_s: float = 30.0
+    max_body: int = MAX_BODY_BYTES
+    screenshot: bool = True
+    contact: str | None = None
+    argv: tuple[str, ...] = ()
+    browser: str | None = None
+
+
+class _Politeness:
+    """When a host may be asked again."""
+
+    def __init__(self, delay: float) -> None:
+        self.delay = delay
+        self._next: dict[str, float] = {}
+
+    async def wait(self, url: str, crawl_delay: float | None) -> None:
+        """Wait for the host's turn: the longer of our delay and its Crawl-delay after the page before."""
+        host = urlsplit(url).netloc
+        await asyncio.sleep(max(0.0, self._next.get(host, 0.0) - time.monotonic()))
+        pause = min(max(self.delay, crawl_delay or 0.0), MAX_DELAY)
+        self._next[host] = time.monotonic() + pause * (1 + JITTER * random.random())  # noqa: S311 - not for secrets
+
+
+def chorus_version() -> str:
+    """The installed version."""
+    try:
+        return version("chorus")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+async def harvest_urls(
+    urls: Sequence[str], *, warc_dir: Path, options: HarvestOptions, on_page: Callable[[PageCapture], None]
+) -> None:
+    """Capture ``urls`` in order into WARC files below ``warc_dir``.
+
+    ``on_page`` is called with each capture once its records are synced to disk; one page's failure is a capture with
+    ``error`` and does not stop the others. Raises ``BrowserUnavailable`` when no browser starts. Cancelling leaves whole
+    records only.
+    """
+    choice = find_browser(options.browser)
+    software = f"chorus {chorus_version()}, {browser_version(choice)}"
+    guard = AddressGuard(allow_private=options.allow_private)
+    writer = WarcWriter(warc_dir, _info(software, options))
+    agent = f"chorus/{chorus_version()}" + (f" (+{options.contact})" if options.contact else "")
+    robots = RobotsCache(guard, agent, writer)
+    session = _Session(choice, writer, guard, robots, options, software)
+    try:
+        remaining = list(urls)
+        while remaining:
+            remaining = await session.run(remaining, on_page)
+    finally:
+        writer.close()
+
+
+def _info(software: str, options: HarvestOptions) -> dict[str, str]:
+    return {
+        "software": software,
+        "format": "WARC File Format 1.1",
+        "conformsTo": "https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
+        "robots": "ignored" if options.ignore_robots else "classic",
+        "operator": options.contact or "not given",
+        "command": " ".join(options.argv or sys.argv),
+        "bodies": "as the browser decoded them; transfer and content encodings are kept as X-Orig-… headers",
+    }
+
+
+class _Session:
+    """One list of pages, over as many browser lives as it takes."""
+
+    def __init__(
+        self,
+        choice: BrowserChoice,
+        writer: WarcWriter,
+        guard: AddressGuard,
+        robots: RobotsCache,
+        options: HarvestOptions,
+        software: str,
+    ) -> None:
+        self.choice, self.writer, self.guard, self.robots = choice, writer, guard, robots
+        self.options, self.software = options, software
+        self.politeness = _Politeness(options.delay)
+
+    async def run(self, urls: Sequence[str], on_page: Callable[[PageCapture], None]) -> list[str]:
+        """Harvest with one browser; returns what is left when it died."""
+        async with launch(self.choice) as browser:
+            for n, url in enumerate(urls):
+                capture = await self._one(browser, url)
+                write_visit(self.writer, capture)
+                self.writer.sync()
+                on_page(capture)
+                if not browser.is_connected():
+                    return list(urls[n + 1 :])
+        return []
+
+    async def _one(self, browser: Browser, url: str) -> PageCapture:
+        """Capture one page; whatever goes wrong with it becomes a capture with ``error``."""
+        decision: RobotsDecision | None = None
+        try:
+            await self.guard.check(url)
+            if not self.options.ignore_robots:
+                decision = await self.robots.decide(url)
+                if not decision.allowed:
+                    raise FetchError(f"{url}: {decision.reason}", url=url, hint="--ignore-robots")
+            await self.politeness.wait(url, decision.crawl_delay if decision else None)
+            capture = await asyncio.wait_for(self._visit(browser, url), self.options.timeout_s * HANG_FACTOR)
+        except FetchError as error:
+            capture = self._failure(url, str(error).removeprefix(f"{url}: "), error.hint)
+        except TimeoutError:
+            capture = self._failure(url, "the page hangs", None)
+        reason = "ignored" if self.options.ignore_robots else decision.reason if decision else None
+        return replace(capture, robots=reason, software=self.software)
+
+    async def _visit(self, browser: Browser, url: str) -> PageCapture:
+        from playwright.async_api import Error
+
+        try:
+            context = await new_context(browser, contact=self.options.contact, version=chorus_version())
+            try:
+                bounds = VisitOptions(
+                    timeout_s=self.options.timeout_s, max_body=self.options.max_body, screenshot=self.options.screenshot
+                )
+                return await visit(browser, context, url, writer=self.writer, guard=self.guard, options=bounds)
+            finally:
+                await context.close()
+        except Error as error:
+            first = str(error).splitlines()[0]
+            raise FetchError(f"{url}: the browser failed on this page ({first})", url=url) from error
+
+    @staticmethod
+    def _failure(url: str, message: str, hint: str | None) -> PageCapture:
+        return PageCapture(url=url, captured_at=utc_now(), error=message + (f" ({hint})" if hint else ""))

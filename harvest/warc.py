@@ -1,0 +1,284 @@
+"""Writing and reading WARC 1.1: gzip per record, SHA-256 digests everywhere, evidence for each record written."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from warcio.archiveiterator import ArchiveIterator
+from warcio.digestverifyingreader import DigestChecker
+from warcio.exceptions import ArchiveLoadFailed
+from warcio.recordbuilder import RecordBuilder
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.utils import Digester
+from warcio.warcwriter import WARCWriter
+
+from store.records import Evidence
+
+#: Start a new file beyond this size (the field's usual bound); a page is never split over two files.
+MAX_FILE_BYTES = 1_000_000_000
+
+#: Payloads smaller than this are written again rather than as a revisit, which would take as much room.
+MIN_REVISIT_BYTES = 256
+
+
+def utc_now() -> str:
+    """This moment, to the second, as WARC-Date wants it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class _Sha256Writer(WARCWriter):  # type: ignore[misc]  # warcio is not typed
+    """warcio digests with SHA-1 wherever it digests itself; one algorithm everywhere lets revisits resolve."""
+
+    @staticmethod
+    def _create_digester() -> Digester:
+        return Digester("sha256")
+
+
+@dataclass(slots=True)
+class HttpMessage:
+    """A response or request as it goes into a WARC record: start line, headers in order, decoded body."""
+
+    start: str
+    headers: list[tuple[str, str]]
+    body: IO[bytes] = field(default_factory=io.BytesIO)
+    truncated: str | None = None
+
+
+class WarcWriter:
+    """Writes one session's records into ``directory``. Not for two threads."""
+
+    def __init__(self, directory: Path, info: dict[str, str], *, max_bytes: int = MAX_FILE_BYTES) -> None:
+        self.directory, self.info, self.max_bytes = directory, info, max_bytes
+        self._file: IO[bytes] | None = None
+        self._writer: Any = None
+        self._builder = RecordBuilder(warc_version="WARC/1.1")
+        self._payloads: dict[str, tuple[str, str]] = {}
+
+    def begin_page(self) -> None:
+        """Open a file, or a new one when the last is full: called before each page so that none is split."""
+        if self._file is not None and self._file.tell() >= self.max_bytes:
+            self.close()
+        if self._file is None:
+            self._open()
+
+    def _open(self) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S%f")
+        path = self.directory / f"chorus-{stamp}-{secrets.token_hex(3)}.warc.gz"
+        self._file = path.open("xb")
+        self._name = path.name
+        self._writer = _Sha256Writer(self._file, gzip=True, warc_version="WARC/1.1")
+        self._write(self._builder.create_warcinfo_record(self._name, self.info))
+
+    def exchange(
+        self, url: str, response: HttpMessage, request: HttpMessage, *, date: str, address: str | None = None
+    ) -> Evidence:
+        """Write a response (or a revisit, if its payload is in this session's files) and the request that led to it."""
+        extra = {"WARC-Date": date}
+        if address:
+            extra["WARC-IP-Address"] = address
+        if response.truncated:
+            extra["WARC-Truncated"] = response.truncated
+        protocol, _, status = response.start.partition(" ")
+        http = StatusAndHeaders(status, response.headers, protocol=protocol)
+        evidence = self._response_or_revisit(url, response, http, extra, date)
+        method, _, rest = request.start.partition(" ")
+        request_http = StatusAndHeaders(rest, request.headers, protocol=method, is_http_request=True)
+        headers = {"WARC-Date": date, "WARC-Concurrent-To": evidence.record_id}
+        self._write(
+            self._builder.create_warc_record(
+                url, "request", payload=request.body, http_headers=request_http, warc_headers_dict=headers
+            )
+        )
+        return evidence
+
+    def _response_or_revisit(
+        self, url: str, response: HttpMessage, http: StatusAndHeaders, extra: dict[str, str], date: str
+    ) -> Evidence:
+        digest, size = _digest(response.body)
+        seen = self._payloads.get(digest) if size >= MIN_REVISIT_BYTES and not response.truncated else None
+        if seen:
+            record = self._builder.create_revisit_record(
+                url, digest, seen[0], seen[1], http_headers=http, warc_headers_dict=extra
+            )
+            return self._write(record)
+        record = self._builder.create_warc_record(
+            url, "response", payload=response.body, http_headers=http, warc_headers_dict=extra
+        )
+        evidence = self._write(record)
+        if not response.truncated:
+            self._payloads[digest] = (url, date)
+        return evidence
+
+    def resource(self, uri: str, media_type: str, body: bytes, *, date: str) -> Evidence:
+        """Write a record of something that chorus made: rendered page, screenshot, text, visit."""
+        record = self._builder.create_warc_record(
+            uri,
+            "resource",
+            payload=io.BytesIO(body),
+            warc_content_type=media_type,
+            warc_headers_dict={"WARC-Date": date},
+        )
+        return self._write(record)
+
+    def _write(self, record: Any) -> Evidence:
+        if self._file is None:
+            raise ValueError("begin_page() comes first")
+        offset = self._file.tell()
+        self._writer.write_record(record)
+        headers = record.rec_headers
+        digest = headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or ""
+        return Evidence(warc=self._name, offset=offset, record_id=headers.get_header("WARC-Record-ID"), digest=digest)
+
+    def sync(self) -> None:
+        """Have everything on the disk; a page counts only after this."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is not None:
+            self.sync()
+            self._file.close()
+            self._file = None
+
+
+def _digest(body: IO[bytes]) -> tuple[str, int]:
+    digester, size = Digester("sha256"), 0
+    body.seek(0)
+    while block := body.read(1 << 16):
+        digester.update(block)
+        size += len(block)
+    body.seek(0)
+    return str(digester), size
+
+
+@dataclass(frozen=True, slots=True)
+class WarcRecord:
+    """One record as read: its type, target, date, id, place and payload."""
+
+    type: str
+    uri: str | None
+    date: str
+    record_id: str
+    offset: int
+    content_type: str | None
+    digest: str
+    payload: bytes
+
+
+def read_records(path: Path, types: frozenset[str] | None = None) -> Iterator[WarcRecord]:
+    """Records of a file, in order; a torn tail ends it quietly. ``types`` limits whose payload is read and yielded."""
+    with path.open("rb") as stream:
+        records = ArchiveIterator(stream)
+        try:
+            for record in records:
+                if types is None or record.rec_type in types:
+                    yield _record(record, records.get_record_offset)
+        except (ArchiveLoadFailed, EOFError, zlib.error):
+            return
+
+
+def read_record(path: Path, offset: int) -> WarcRecord:
+    """The record at a byte offset. Raises ``ValueError`` if none begins there."""
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        try:
+            return _record(next(iter(ArchiveIterator(stream))), lambda: offset)
+        except (StopIteration, ArchiveLoadFailed, zlib.error) as error:
+            raise ValueError(f"{path.name}: no record at offset {offset}") from error
+
+
+def _record(record: Any, offset: Callable[[], int]) -> WarcRecord:
+    headers = record.rec_headers
+    payload = record.content_stream().read()  # first: asking for the offset reads over it
+    return WarcRecord(
+        type=record.rec_type,
+        uri=headers.get_header("WARC-Target-URI"),
+        date=headers.get_header("WARC-Date"),
+        record_id=headers.get_header("WARC-Record-ID"),
+        offset=offset(),
+        content_type=headers.get_header("Content-Type"),
+        digest=headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or "",
+        payload=payload,
+    )
+
+
+def heal(path: Path) -> int:
+    """Cut off what an interrupted write left at the end of a file. Returns how many bytes were cut.
+
+    A gzip member whose end and checksum are there was written whole; anything behind the last such member goes.
+    """
+    good = 0
+    with path.open("r+b") as stream:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        good = _end_of_whole_members(stream)
+        if good < size:
+            stream.truncate(good)
+            os.fsync(stream.fileno())
+    return size - good
+
+
+def _end_of_whole_members(stream: IO[bytes]) -> int:
+    """Offset behind the last whole gzip member."""
+    good, rest = 0, b""
+    while True:
+        member = zlib.decompressobj(wbits=31)
+        length = 0
+        while not member.eof:
+            block = rest or stream.read(1 << 16)
+            rest = b""
+            if not block:
+                return good
+            try:
+                member.decompress(block)
+            except zlib.error:
+                return good
+            length += len(block) - len(member.unused_data)
+        rest = member.unused_data
+        good += length
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """What a check found: problems in words, and the digest of each record id."""
+
+    problems: tuple[str, ...]
+    digests: dict[str, str]
+
+
+def check_file(path: Path) -> FileCheck:
+    """Recompute every digest of a file, and see that every request names its response."""
+    problems: list[str] = []
+    digests: dict[str, str] = {}
+    with path.open("rb") as stream:
+        try:
+            for record in (records := ArchiveIterator(stream, check_digests=True)):
+                problems += _check_record(record, records.get_record_offset, digests)
+        except (ArchiveLoadFailed, EOFError, zlib.error) as error:
+            problems.append(f"cannot be read beyond record {len(digests)}: {error}")
+    return FileCheck(tuple(problems), digests)
+
+
+def _check_record(record: Any, place: Callable[[], int], digests: dict[str, str]) -> list[str]:
+    while record.raw_stream.read(1 << 16):
+        pass
+    offset = place()
+    checker: DigestChecker = record.digest_checker
+    found = [f"offset {offset}: {problem}" for problem in checker.problems]
+    headers = record.rec_headers
+    digest = headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or ""
+    digests[headers.get_header("WARC-Record-ID")] = digest
+    partner = headers.get_header("WARC-Concurrent-To")
+    if record.rec_type == "request" and partner not in digests:
+        found.append(f"offset {offset}: the request's response {partner} is missing")
+    return found

@@ -1,0 +1,1 @@
+"""Sentences, cues, embeddings and the classifier. Of the project it knows ``store.records`` only."""
