@@ -174,8 +174,8 @@ class Recorder:
 
     async def _on_response_paused(self, event: dict[str, Any]) -> bool:
         headers = [(h["name"], h["value"]) for h in event.get("responseHeaders", [])]
-        if _is_stream(event, headers):
-            return False
+        if _is_stream(event, headers) or not event["request"]["url"].startswith(("http:", "https:")):
+            return False  # the browser's own pages (its PDF viewer) are not the site's
         body = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed when the page is written
         exchange = self._exchange(event, headers, body)
         self.exchanges.append(exchange)
@@ -293,6 +293,8 @@ class Recorder:
     def write(self, writer: WarcWriter) -> int:
         """Write all exchanges, redirects first as they came. Returns how many."""
         for exchange in self.exchanges:
+            if exchange.evidence:
+                continue  # written already, before something went wrong
             facts = self._facts.get(exchange.network_id or "") or _NetworkFacts()
             response = HttpMessage(*_response_head(exchange, facts), exchange.body, exchange.truncated)
             request = HttpMessage(*_request_head(exchange, facts))

@@ -107,6 +107,11 @@ async def visit(
         problem = await _load(page, url, recorder, options)
         await recorder.settle(SETTLE_SECONDS)
         return await _keep(page, url, recorder, writer, options, problem)
+    except FetchError:
+        writer.begin_page()  # what came before it failed is kept: redirects, for one
+        recorder.rebound()
+        recorder.write(writer)
+        raise
     finally:
         await recorder.stop()
 

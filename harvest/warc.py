@@ -270,7 +270,8 @@ def check_file(path: Path) -> FileCheck:
 
 
 def _check_record(record: Any, place: Callable[[], int], digests: dict[str, str]) -> list[str]:
-    while record.raw_stream.read(1 << 16):
+    body = record.content_stream()
+    while body.read(1 << 16):
         pass
     offset = place()
     checker: DigestChecker = record.digest_checker

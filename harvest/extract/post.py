@@ -1,0 +1,182 @@
+"""The post itself: title, author, date, language and body, with the comment region taken out before."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass
+
+from harvest.dates import ReadDate, find_date, machine_date, read_marked
+from harvest.extract import vocabulary as words
+from harvest.extract.fields import is_meta
+from harvest.extract.items import Element, PageContext
+from harvest.extract.select import detach, first, select, tokens
+from harvest.extract.text import absolute, lines, one_line, squeeze
+
+_REGION = re.compile(
+    r"(?:^|[\s_-])(?:comments?|commentlist|comments?-?(?:area|list|wrap(?:per)?|section|template|block|title|form)|respond|disqus_thread|dsq-content"
+    r"|kommentare?|commentaires?|comentarios|trackbacks?|pings?|leave-?(?:a-)?(?:comment|reply)|postcomment|reactions)(?:$|[\s_-])",
+    re.I,
+)
+_TITLE_TAIL = re.compile(r"\s+(?:[|»«•·]|[-–—])\s+[^|»«•·]{2,60}$")
+_BODIES = (
+    "[itemprop=articleBody]", ".entry-content", ".post-content", ".post-body", ".entry-body", ".article-content", ".article-body",
+    ".post-entry", ".entrytext", ".storycontent", ".entry",
+)  # fmt: skip
+_AUTHORS = (
+    "meta[name=author]", "[rel=author]", ".entry-author .fn", ".author.vcard .fn", ".vcard .fn", "[itemprop=author]", ".post-author",
+    ".entry-author", ".byline .author", ".author-name", ".byline a", ".author a", ".author", ".byline",
+)  # fmt: skip
+_DATES = (
+    "meta[property=article:published_time]", "time[itemprop=datePublished]", "[itemprop=datePublished]", "time.entry-date", "time.published",
+    "abbr.published", "abbr.date", "time[pubdate]", ".entry-date", ".post-date", ".date-header", ".published", "time[datetime]",
+    ".posted-on", ".date", ".entry-meta", ".postmetadata", ".post-meta", ".byline", ".postinfo", ".post-info", ".meta",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What a page says of its post; ``text`` may be empty."""
+
+    title: str | None
+    author: str | None
+    author_url: str | None
+    date: ReadDate | None
+    text: str
+    native_id: str | None
+    links: tuple[str, ...]
+
+
+def drop_region(root: Element) -> None:
+    """Take out what surrounds the comments, once they are gone: headings, forms, widgets of comments."""
+    total = max(1, len(one_line(root)))
+    for node in list(root.iter("div", "section", "ol", "ul", "form", "aside", "h2", "h3", "h4", "p", "a", "span", "dl")):
+        if _REGION.search(tokens(node)) and node.getparent() is not None and next(node.iterdescendants("h1"), None) is None:
+            # a theme may call the whole column "comments"; nothing that holds half the page is only that
+            if len(one_line(node)) < 0.4 * total or _leftover(node):
+                detach(node)
+
+
+def _leftover(node: Element) -> bool:
+    return not select(node, ".entry-content,.post-body,[itemprop=articleBody],article,.entry,.post") and len(one_line(node)) < 2000
+
+
+def read_post(root: Element, page: PageContext) -> Post:
+    """Read the post from the page without its comments."""
+    title = _title(root)
+    author_node, author = _author(root)
+    body = _own_body(root)
+    text = _body_text(root, body)
+    return Post(
+        title=title,
+        author=author,
+        author_url=absolute(author_node.get("href"), page.url) if author_node is not None and author_node.tag == "a" else None,
+        date=_date(root, page),
+        text=text,
+        native_id=_native_id(root),
+        links=_links(body, page, text),
+    )
+
+
+def _meta(root: Element, selector: str) -> str | None:
+    node = first(root, (selector,))
+    return squeeze(node.get("content")) or None if node is not None else None
+
+
+def _title(root: Element) -> str | None:
+    window = squeeze(one_line_of_title(root))
+    og = _meta(root, "meta[property=og:title]")
+    for node in root.iter("h1", "h2", "h3"):
+        text = one_line(node)
+        if len(text) > 3 and (text == og or (window and text.lower() in window.lower() and len(text) * 3 > len(window))):
+            return text
+    for selector in (".entry-title", ".post-title", "[itemprop=headline]"):
+        node = first(root, (selector,))
+        if node is not None and (text := one_line(node)):
+            return text
+    return og or (_TITLE_TAIL.sub("", window) or None)
+
+
+def one_line_of_title(root: Element) -> str:
+    """The text of ``<title>``."""
+    node = next(root.iter("title"), None)
+    return node.text or "" if node is not None else ""
+
+
+def _author(root: Element) -> tuple[Element | None, str | None]:
+    for selector in _AUTHORS:
+        for node in select(root, selector)[:1]:
+            text = squeeze(node.get("content")) if node.tag == "meta" else one_line(node)
+            text = re.sub(r"^(?:posted|written|published|geschrieben|publié)?\s*(?:by|von|par|por)\s*:?\s+", "", text, flags=re.I).strip(" ,|")
+            if text and len(text) < 60 and not text.startswith("http") and find_date(text) is None and not is_meta(text, []):
+                return node, text
+    return None, None
+
+
+def _date(root: Element, page: PageContext) -> ReadDate | None:
+    for selector in _DATES:
+        for node in select(root, selector)[:2]:
+            text = squeeze(node.get("content")) if node.tag == "meta" else one_line(node)
+            for name in ("datetime", "content", "title"):
+                if read := machine_date(node.get(name)):
+                    return ReadDate(read.iso, read.precision, text or read.raw)
+            if len(text) < 300 and (read := read_marked(text, order=page.order, language=page.language, anchor=page.anchor)):
+                return read
+    for line in lines(root)[:80]:
+        if len(line) < 120 and (read := find_date(line, page.order)):
+            return read
+    return None
+
+
+def _native_id(root: Element) -> str | None:
+    for node in root.iter("article", "div", "section"):
+        own = node.get("id") or ""
+        if re.fullmatch(r"(?:post|entry|node|article)-[\da-f]+", own, re.I):
+            return own
+    return None
+
+
+def _own_body(root: Element) -> Element | None:
+    """The element that the theme marks as the post's body, if there is just one of size."""
+    for selector in _BODIES:
+        found = [node for node in select(root, selector) if len(one_line(node)) > 200]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def _body_text(root: Element, body: Element | None) -> str:
+    text = _trafilatura(root)
+    if not text and body is not None:
+        text = "\n".join(lines(body))
+    return text or _densest(root)
+
+
+def _trafilatura(root: Element) -> str:
+    import trafilatura
+
+    found = trafilatura.extract(
+        copy.deepcopy(root), include_comments=False, include_tables=True, favor_recall=False, output_format="txt", deduplicate=False
+    )
+    return found or ""
+
+
+def _densest(root: Element) -> str:
+    """The block whose paragraphs hold the most text that is no link: for pages that trafilatura gives nothing for."""
+    best: tuple[int, Element] | None = None
+    for node in root.iter("div", "td", "article", "section", "main", "body"):
+        own = sum(len(squeeze(child.text)) + sum(len(squeeze(part.tail)) for part in child) for child in node if child.tag in ("p", "blockquote", "pre", "ul", "br", "span"))
+        own += len(squeeze(node.text)) + sum(len(squeeze(child.tail)) for child in node)
+        if best is None or own > best[0]:
+            best = (own, node)
+    # two short sentences: less is a caption or a button
+    return "\n".join(lines(best[1])) if best and best[0] > 140 else ""
+
+
+def _links(body: Element | None, page: PageContext, text: str) -> tuple[str, ...]:
+    """Links of the post's body; without a marked body, links of paragraphs whose words are in the text."""
+    if body is not None:
+        anchors = list(body.iterdescendants("a"))
+        found = (absolute(link.get("href"), page.url) for link in anchors)
+        return tuple(dict.fromkeys(address for address in found if address and address.partition("#")[0] != page.url))
+    return ()
