@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal
 
 from store.records import Precision
@@ -37,11 +37,11 @@ _MONTH = "(?P<mon>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\b\.?
 _DAY = r"(?<!\d)(?P<d>\d{1,2})(?:st|nd|rd|th|er|º|ª|\.)?"
 _YEAR = r"(?:(?P<y>(?:19|20)\d\d)(?!\d)|['’](?P<y2>\d\d)(?!\d))"
 _DATES = (
-    rf"(?P<iso>(?<!\d)(?P<y>(?:19|20)\d\d)[-./](?P<m>\d{{1,2}})[-./](?P<d>\d{{1,2}})(?!\d))",
+    r"(?P<iso>(?<!\d)(?P<y>(?:19|20)\d\d)[-./](?P<m>\d{1,2})[-./](?P<d>\d{1,2})(?!\d))",
     rf"\b{_MONTH}\s*{_DAY}\s*,?\s*(?:of\s*)?{_YEAR}",
     rf"{_DAY}[\s-]*(?:de\s+|of\s+|di\s+|d['’])?{_MONTH}[\s,-]*(?:de\s+|del\s+)?{_YEAR}",
     r"(?P<num>(?<![\d.])(?P<a>\d{1,2})(?P<sep>[./-])\s?(?P<b>\d{1,2})(?:(?P=sep)|,)\s?(?P<y>(?:19|20)\d\d|\d\d)(?![\d]|[./-]\d))",
-    rf"(?P<y>(?:19|20)\d\d)年\s*(?P<m>\d{{1,2}})月\s*(?P<d>\d{{1,2}})日",
+    r"(?P<y>(?:19|20)\d\d)年\s*(?P<m>\d{1,2})月\s*(?P<d>\d{1,2})日",
 )
 _TIME = (
     r"(?P<h>(?<![\d.])\d{1,2})(?:[:.hH]|\s?h\s?)(?P<mi>\d{2})(?:[:.](?P<s>\d{2}))?(?!\d)\s*(?P<ap>[ap]\.?\s?m\b\.?)?"
@@ -109,7 +109,7 @@ def machine_date(value: str | None) -> ReadDate | None:
 
 
 def _utc() -> timezone:
-    return timezone.utc
+    return UTC
 
 
 def _moment(iso: str) -> datetime | None:
@@ -225,8 +225,7 @@ def _cut(moment: datetime, precision: Precision) -> str:
     """ISO text no more exact than the unit that was printed."""
     if precision in ("day", "month", "year"):
         return moment.date().isoformat()
-    iso = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return iso
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def read_marked(text: str, *, order: Order, language: str | None, anchor: str | None) -> ReadDate | None:

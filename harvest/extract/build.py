@@ -159,12 +159,22 @@ def _depths(readings: tuple[Reading, ...]) -> list[int]:
 def _comment_entries(readings: tuple[Reading, ...], thread: str, capture: Capture) -> list[Entry]:
     ids, depths = _ids(readings, thread), _depths(readings)
     return [
-        _comment_entry(one, position, ids[position - 1], None if one.parent is None else ids[one.parent], depths[position - 1], thread, capture)
+        _comment_entry(
+            one,
+            position,
+            ids[position - 1],
+            None if one.parent is None else ids[one.parent],
+            depths[position - 1],
+            thread,
+            capture,
+        )
         for position, one in enumerate(readings, 1)
     ]
 
 
-def _comment_entry(one: Reading, position: int, own: str, parent: str | None, depth: int, thread: str, capture: Capture) -> Entry:
+def _comment_entry(
+    one: Reading, position: int, own: str, parent: str | None, depth: int, thread: str, capture: Capture
+) -> Entry:
     return Entry(
         revision_id=revision_id(own, author=one.author, parent_id=parent, state=one.state, text=one.text),
         entry_id=own,

@@ -21,12 +21,15 @@ _NONE = Rules(name="", items=())
 _BYLINE = re.compile(
     r"^(?:(?:posted|comment|written|submitted|geschrieben|soumis|enviado|kommentar|left|posté)\s+)?(?:by|von|par|por)\s*:?\s+(?P<a>[^|,\n]{1,60}?)"
     r"\s*(?:[|,—–]|\s-\s|\bon\b|\bat\b|\bam\b|\ble\b|\bel\b|$)"
-    r"|^(?:on .{4,40}?,\s*)?(?P<b>[^\n:]{1,60}?)\s+(?:says?|said|wrote|writes|sagte?|schrieb|schreibt|meint|a dit|a écrit|dijo|dice|ha scritto)\b\s*(?:[:.…]|$|on\b|am\b|um\b)",
+    r"|^(?:on .{4,40}?,\s*)?(?P<b>[^\n:]{1,60}?)\s+(?:says?|said|wrote|writes|sagte?|schrieb|schreibt|meint|a dit|a écrit|dijo|dice|ha scritto)\b\s*(?:[:.…]|$|on\b|am\b|um\b)",  # noqa: E501
     re.I,
 )
 _ID = re.compile(r"\d[\da-f]{2,}|\d+", re.I)
 #: A member's date of joining stands beside each of their forum posts.
-_JOINED = re.compile(r"join(?:ed)?\b|regist|anmeldung|angemeldet|member since|dabei seit|mitglied seit|inscri|beigetreten|miembro desde|iscritto", re.I)
+_JOINED = re.compile(
+    r"join(?:ed)?\b|regist|anmeldung|angemeldet|member since|dabei seit|mitglied seit|inscri|beigetreten|miembro desde|iscritto",
+    re.I,
+)
 _BADGE = re.compile(r"^(?:post )?(?:author|autor|auteur|autore|admin|op|mod|moderator|staff|member|guest|gast)$", re.I)
 _COUNT = re.compile(r"^#?[\d.,:]+(?:\s+\w+)?$")
 _SIGNATURE = re.compile(r"^_{8,}$")
@@ -45,12 +48,14 @@ def read_item(element: Element, rules: Rules | None, page: PageContext) -> Readi
         author = _byline(element, body, skip)
     if date is None:
         date = _loose_date(element, page, body, skip)
-    text = _text(element, body, skip | ({author_node, date_node} - {None}), author, date)
+    text = _text(element, body, skip | {node for node in (author_node, date_node) if node is not None}, author, date)
     own = tokens(element)
     kind = _kind(element, rules)
-    if kind != "comment" and author is None:
-        author_node, author = _pinger(element, skip)
-        text = "\n".join(line for line in text.split("\n") if line.strip() and line != author)
+    if kind != "comment":
+        if author is None:
+            author_node, author = _pinger(element, skip)
+        rest = [line for line in text.split("\n") if line.strip() and line != author]
+        text = "\n".join(rest) or author or ""  # a bare pingback says its page's title, no more
     return Reading(
         text=text,
         native_id=native_id(element),
@@ -65,9 +70,9 @@ def read_item(element: Element, rules: Rules | None, page: PageContext) -> Readi
     )
 
 
-def _controls(element: Element, rules: Rules) -> set[Element | None]:
+def _controls(element: Element, rules: Rules) -> set[Element]:
     """Elements whose text is no part of any comment: buttons, counters, avatars, hidden parts, forms."""
-    found: set[Element | None] = {node for selector in rules.drop for node in select(element, selector)}
+    found: set[Element] = {node for selector in rules.drop for node in select(element, selector)}
     for node in element.iterdescendants():
         if not isinstance(node.tag, str):
             continue
@@ -82,7 +87,7 @@ def _inside(node: Element, outer: Element | None) -> bool:
     return outer is not None and (node is outer or any(parent is outer for parent in node.iterancestors()))
 
 
-def _hidden(node: Element, element: Element, skip: set[Element | None]) -> bool:
+def _hidden(node: Element, element: Element, skip: set[Element]) -> bool:
     while node is not None and node is not element:
         if node in skip:
             return True
@@ -112,7 +117,7 @@ def _holds_header(node: Element) -> bool:
     return False
 
 
-def _pinger(element: Element, skip: set[Element | None]) -> tuple[Element | None, str | None]:
+def _pinger(element: Element, skip: set[Element]) -> tuple[Element | None, str | None]:
     """A pingback is signed with the title of the page that sent it: its first link."""
     for link in element.iterdescendants("a"):
         if not _hidden(link, element, skip) and (text := one_line(link)) and not find_date(text):
@@ -120,7 +125,7 @@ def _pinger(element: Element, skip: set[Element | None]) -> tuple[Element | None
     return None, None
 
 
-def _body(element: Element, skip: set[Element | None]) -> Element | None:
+def _body(element: Element, skip: set[Element]) -> Element | None:
     """The part that the vocabulary calls the text, if it holds most of what is not header or footer."""
     total = len(one_line(element))
     for pattern in words.BODY:
@@ -137,7 +142,9 @@ def _body(element: Element, skip: set[Element | None]) -> Element | None:
     return None
 
 
-def _date(element: Element, rules: Rules, page: PageContext, body: Element | None) -> tuple[Element | None, ReadDate | None]:
+def _date(
+    element: Element, rules: Rules, page: PageContext, body: Element | None
+) -> tuple[Element | None, ReadDate | None]:
     for node in _dated(element, rules):
         if _inside(node, body) and node.tag != "time" and body is not None and node is not element:
             continue
@@ -148,7 +155,9 @@ def _date(element: Element, rules: Rules, page: PageContext, body: Element | Non
             if read := machine_date(node.get(name)):
                 return node, ReadDate(read.iso, read.precision, text or read.raw)
         for value in (text, node.get("title") or ""):
-            if 3 < len(value) < 160 and (read := read_marked(value, order=page.order, language=page.language, anchor=page.anchor)):
+            if 3 < len(value) < 160 and (
+                read := read_marked(value, order=page.order, language=page.language, anchor=page.anchor)
+            ):
                 if read.iso is None and (better := find_date(node.get("title") or "", page.order)):
                     read = ReadDate(better.iso, better.precision, read.raw)
                 return node, read
@@ -163,7 +172,7 @@ def _dated(element: Element, rules: Rules) -> Iterable[Element]:
             yield node
 
 
-def _loose_date(element: Element, page: PageContext, body: Element | None, skip: set[Element | None]) -> ReadDate | None:
+def _loose_date(element: Element, page: PageContext, body: Element | None, skip: set[Element]) -> ReadDate | None:
     """A date in a header or footer line that no class marks."""
     outside = lines(element, skip={body} if body is not None else skip)
     edges = outside if body is not None else outside[:EDGE_LINES] + outside[-EDGE_LINES:]
@@ -178,7 +187,9 @@ def _loose_date(element: Element, page: PageContext, body: Element | None, skip:
     return None
 
 
-def _author(element: Element, rules: Rules, body: Element | None, skip: set[Element | None]) -> tuple[Element | None, str | None]:
+def _author(
+    element: Element, rules: Rules, body: Element | None, skip: set[Element]
+) -> tuple[Element | None, str | None]:
     if said := squeeze(element.get("data-author")):
         return None, said
     for selector in rules.author:
@@ -186,7 +197,9 @@ def _author(element: Element, rules: Rules, body: Element | None, skip: set[Elem
             if not _inside(named, body) and (name := _name(_narrow(named))):
                 return named, name
     for pattern in (None, *words.AUTHOR):
-        for node in element.iterdescendants("a", "span", "div", "cite", "strong", "b", "p", "h3", "h4", "h5", "h6", "li", "dt", "td", "address"):
+        for node in element.iterdescendants(
+            "a", "span", "div", "cite", "strong", "b", "p", "h3", "h4", "h5", "h6", "li", "dt", "td", "address"
+        ):
             mark = f"{tokens(node)}"
             known = node.get("itemprop") in ("author", "creator") if pattern is None else pattern.search(mark)
             if not known or (pattern and words.AUTHOR_NOT.search(mark)) or (_inside(node, body) and node is not body):
@@ -196,7 +209,7 @@ def _author(element: Element, rules: Rules, body: Element | None, skip: set[Elem
     return _unmarked_author(element, body, skip)
 
 
-def _unmarked_author(element: Element, body: Element | None, skip: set[Element | None]) -> tuple[Element | None, str | None]:
+def _unmarked_author(element: Element, body: Element | None, skip: set[Element]) -> tuple[Element | None, str | None]:
     """``cite``, a profile link, or bold text in the first lines."""
     for tag, test in (("cite", None), ("a", _is_profile), ("strong", None), ("b", None)):
         for node in element.iterdescendants(tag):
@@ -221,7 +234,9 @@ def _before(element: Element, node: Element) -> int:
 
 def _is_profile(node: Element) -> bool:
     rel, href = node.get("rel") or "", node.get("href") or ""
-    return ("nofollow" in rel and "external" in rel) or bool(re.search(r"/(?:user|users|member|members|profile?s?|people|u)[/.?=]|profile\.", href, re.I))
+    return ("nofollow" in rel and "external" in rel) or bool(
+        re.search(r"/(?:user|users|member|members|profile?s?|people|u)[/.?=]|profile\.", href, re.I)
+    )
 
 
 def _narrow(node: Element) -> Element:
@@ -233,20 +248,27 @@ def _narrow(node: Element) -> Element:
 def _name(node: Element) -> str | None:
     """The element's text as a display name, or ``None``: too long, a sentence, a date, words of a button."""
     text = squeeze(" ".join(lines(node)))
-    parts = [squeeze(part) for part in node.itertext() if squeeze(part)]
+    parts = [one for part in node.itertext() if (one := squeeze(str(part)))]
     if len(parts) > 1 and _BADGE.match(parts[-1]) and text.endswith(parts[-1]):
         text = text[: -len(parts[-1])].strip()
     if match := _BYLINE.match(text):
         text = squeeze(match["a"] or match["b"])
-    text = re.sub(r"^(?:by|von|par|por|comment by|posted by)\s*:?\s+|\s*(?:says?|said|sagt|wrote|meint|a dit|dice)?\s*[:,|]?$", "", text, flags=re.I).strip()
+    text = re.sub(
+        r"^(?:by|von|par|por|comment by|posted by)\s*:?\s+|\s*(?:says?|said|sagt|wrote|meint|a dit|dice)?\s*[:,|]?$",
+        "",
+        text,
+        flags=re.I,
+    ).strip()
     if not text or len(text) > MAX_AUTHOR or find_date(text) or _COUNT.match(text) or not _WORD.search(text):
         return None
-    if all(word.lower() in words.META_WORDS for word in _WORD.findall(text)) and not re.fullmatch(r"anonymous|guest|gast", text, re.I):
+    if all(word.lower() in words.META_WORDS for word in _WORD.findall(text)) and not re.fullmatch(
+        r"anonymous|guest|gast", text, re.I
+    ):
         return None
     return text
 
 
-def _byline(element: Element, body: Element | None, skip: set[Element | None]) -> str | None:
+def _byline(element: Element, body: Element | None, skip: set[Element]) -> str | None:
     """``Posted by X | date`` and ``X said:`` in plain text."""
     outside = lines(element, skip=skip | {body} if body is not None else skip)
     for line in outside[:3] + outside[-3:]:
@@ -255,7 +277,7 @@ def _byline(element: Element, body: Element | None, skip: set[Element | None]) -
     return None
 
 
-def _text(element: Element, body: Element | None, skip: set[Element | None], author: str | None, date: ReadDate | None) -> str:
+def _text(element: Element, body: Element | None, skip: set[Element], author: str | None, date: ReadDate | None) -> str:
     if body is not None:
         return "\n".join(_unsigned(lines(body, skip=skip - {body})))
     found = lines(element, skip=skip)
@@ -284,10 +306,14 @@ def is_meta(line: str, known: list[str]) -> bool:
 def native_id(element: Element) -> str | None:
     """The element's own id, else the id of a lone wrapper or anchor inside it."""
     if (own := element.get("id")) and _ID.search(own):
-        return own
+        return re.sub(r"^(?:li|div)-(?=comment-)", "", own)  # WordPress themes wrap #comment-N in #li-comment-N
     for node in list(element.iterdescendants())[:12]:
         value = node.get("id") or (node.get("name") if node.tag == "a" else None)
-        if value and _ID.search(value) and (words.COMMENT.search(value) or words.POST.search(value) or re.match(r"c?\d", value)):
+        if (
+            value
+            and _ID.search(value)
+            and (words.COMMENT.search(value) or words.POST.search(value) or re.match(r"c?\d", value))
+        ):
             return value
     for name in ("data-comment-id", "data-id", "data-comment", "data-post-id"):
         if value := element.get(name):
@@ -299,10 +325,17 @@ def _author_url(node: Element | None, element: Element, author: str | None, page
     if node is None or author is None:
         return None
     links = [node] if node.tag == "a" else []
-    links += list(node.iterdescendants("a")) + [up for up in list(node.iterancestors())[:2] if up.tag == "a" and up is not element]
+    links += list(node.iterdescendants("a")) + [
+        up for up in list(node.iterancestors())[:2] if up.tag == "a" and up is not element
+    ]
     for link in links:
         address = absolute(link.get("href"), page.url)
-        if address and address != page.url and not (link.get("href") or "").startswith("#") and not find_date(one_line(link)):
+        if (
+            address
+            and address != page.url
+            and not (link.get("href") or "").startswith("#")
+            and not find_date(one_line(link))
+        ):
             return address
     return None
 
@@ -328,18 +361,30 @@ def _kind(element: Element, rules: Rules) -> EntryKind:
         if any(token == name or token.endswith("-" + name) for token in mark):
             return "trackback" if "trackback" in name else "pingback"
     head = " ".join(lines(element)[:1]).lower()
-    return "pingback" if head.startswith(("pingback:", "pingback ")) else "trackback" if head.startswith("trackback:") else "comment"
+    return (
+        "pingback"
+        if head.startswith(("pingback:", "pingback "))
+        else "trackback"
+        if head.startswith("trackback:")
+        else "comment"
+    )
 
 
 def _state(element: Element, rules: Rules, own: str, text: str) -> EntryState:
     mark = set(own.split())
-    if mark & set(rules.deleted) or any(select(element, f".{name}") for name in rules.deleted) or words.DELETED.match(text):
+    if (
+        mark & set(rules.deleted)
+        or any(select(element, f".{name}") for name in rules.deleted)
+        or words.DELETED.match(text)
+    ):
         return "deleted"
     if any(select(element, f".{name}") for name in rules.pending) or mark & set(rules.pending):
         return "pending"
     return "hidden" if words.HIDDEN.match(text) else "visible"
 
 
-def _links(body: Element, page: PageContext, skip: set[Element | None]) -> tuple[str, ...]:
-    found = (absolute(link.get("href"), page.url) for link in body.iterdescendants("a") if not _hidden(link, body, skip))
+def _links(body: Element, page: PageContext, skip: set[Element]) -> tuple[str, ...]:
+    found = (
+        absolute(link.get("href"), page.url) for link in body.iterdescendants("a") if not _hidden(link, body, skip)
+    )
     return tuple(dict.fromkeys(address for address in found if address and address.partition("#")[0] != page.url))

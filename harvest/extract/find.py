@@ -22,7 +22,12 @@ def find_items(root: Element) -> Items | None:
     if best is None:
         return other
     # the generic reader overrules named markup only where that is a fragment of what it sees
-    if other and not best.forum and len(other.elements) > len(best.elements) and _covered(best, other):
+    if (
+        other
+        and (not best.forum or len(best.elements) == 1)
+        and len(other.elements) > len(best.elements)
+        and _covered(best, other)
+    ):
         return Items(other.elements, best.rules)
     return best
 
@@ -31,7 +36,9 @@ def _covered(best: Items, other: Items) -> bool:
     """Whether nearly all of one list's items are, hold or lie in items of the other."""
     known = set(other.elements)
     near = sum(
-        one in known or any(up in known for up in one.iterancestors()) or any(node in known for node in one.iterdescendants())
+        one in known
+        or any(up in known for up in one.iterancestors())
+        or any(node in known for node in one.iterdescendants())
         for one in best.elements
     )
     return near >= 0.9 * len(best.elements)

@@ -18,7 +18,9 @@ from harvest.extract.text import one_line
 #: Class of the elements made here.
 MADE = "chorus-flat"
 _ANCHOR = re.compile(r"^(?:c|comment-?|cmt-?|com)\d?[\da-f]{2,}$", re.I)
-_BYLINE = re.compile(r"^\W*(?:posted|comment(?:ed)?|written|left|publi[ée]|geschrieben|kommentar|enviado)\s*(?:by|von|par|por)?\b", re.I)
+_BYLINE = re.compile(
+    r"^\W*(?:posted|comment(?:ed)?|written|left|publi[ée]|geschrieben|kommentar|enviado)\s*(?:by|von|par|por)?\b", re.I
+)
 
 
 def wrap(root: Element) -> list[Element]:
@@ -40,7 +42,8 @@ def _definition_lists(root: Element) -> list[Element]:
     made = []
     for block in list(root.iter("dl")):
         terms = [child for child in block if child.tag == "dt"]
-        if "comment" not in tokens(block) or not terms:
+        parent = block.getparent()
+        if "comment" not in tokens(block) + (tokens(parent) if parent is not None else "") or not terms:
             continue
         run: list[Element] = []
         runs: list[list[Element]] = []
@@ -79,14 +82,20 @@ def _anchored(root: Element) -> list[Element]:
                 run.append(sibling)
                 if _is_byline(sibling):
                     break
-            if len(run) > 1 and len(" ".join(map(one_line, run))) > 10 and any(find_date(one_line(node)) for node in run):
+            if (
+                len(run) > 1
+                and len(" ".join(map(one_line, run))) > 10
+                and any(find_date(one_line(node)) for node in run)
+            ):
                 made.append(_enclose(run, anchor.get("id") or anchor.get("name")))
     return made
 
 
 def _is_byline(element: Element) -> bool:
     text = one_line(element)
-    return len(text) < 160 and bool(find_date(text)) and bool(_BYLINE.match(text) or "posted" in tokens(element).split())
+    return (
+        len(text) < 160 and bool(find_date(text)) and bool(_BYLINE.match(text) or "posted" in tokens(element).split())
+    )
 
 
 def _bylined(root: Element) -> list[Element]:
@@ -114,4 +123,6 @@ def _bylined(root: Element) -> list[Element]:
 
 
 def _titled(element: Element) -> bool:
-    return element.tag in ("h1", "h2", "h3", "h4", "h5") and bool(re.search(r"comment|kommentar|reaktion|replies", one_line(element), re.I))
+    return element.tag in ("h1", "h2", "h3", "h4", "h5") and bool(
+        re.search(r"comment|kommentar|reaktion|replies", one_line(element), re.I)
+    )

@@ -16,11 +16,17 @@ from harvest.extract.items import Element, Items
 from harvest.extract.select import select, tokens
 from harvest.extract.text import one_line
 
-_TAGS = frozenset("div li article section tr td table dl dd p blockquote".split())
+_TAGS = frozenset(["div", "li", "article", "section", "tr", "td", "table", "dl", "dd", "p", "blockquote"])
+#: On the item itself only words that no layout uses: forum posts are called ``messageSidebarLeft``.
+_TEASER = re.compile(r"recent|latest|related|teaser|promo", re.I)
+_REGIONS = ("comments", "disqus_thread", "dsq-content", "comment-list", "commentlist", "kommentare", "respond")
 _NUMBER = re.compile(r"\d[\da-f]*", re.I)
 #: How many members of a group are looked at closely.
 SAMPLE = 12
-_SAYS = re.compile(r"\b(?:says?|said|wrote|writes|posted by|comment by|sagte?|schrieb|schreibt|meint|a dit|a écrit|dijo|dice|von|by|par)\b", re.I)
+_SAYS = re.compile(
+    r"\b(?:says?|said|wrote|writes|posted by|comment by|sagte?|schrieb|schreibt|meint|a dit|a écrit|dijo|dice|von|by|par)\b",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,11 @@ def find_items(root: Element) -> Items | None:
 
 def in_aside(element: Element) -> bool:
     """Whether the element stands in a sidebar, a widget or a list of something else."""
-    for up in (element, *element.iterancestors()):
-        if up.tag in ("body", "html"):
+    if _TEASER.search(tokens(element)):
+        return True
+    for up in element.iterancestors():
+        # a comment region inside a widget is the page's own: its name says so
+        if up.tag in ("body", "html") or (up.get("id") or "").lower() in _REGIONS:
             return False
         if up.tag == "aside" or (words.ASIDE.search(tokens(up)) and not _is_main(up)):
             return True
@@ -58,7 +67,9 @@ def in_aside(element: Element) -> bool:
 
 def _is_main(element: Element) -> bool:
     """A wrapper of the whole page may be called ``right-sidebar`` or ``has-widgets``; it holds the page's heading."""
-    if next(element.iterdescendants("h1"), None) is not None or select(element, ".post-title,.entry-title,.hentry,.post-body,.entry-content"):
+    if next(element.iterdescendants("h1"), None) is not None or select(
+        element, ".post-title,.entry-title,.hentry,.post-body,.entry-content"
+    ):
         return True
     return "no-sidebar" in tokens(element) or "with-sidebar" in tokens(element)
 
@@ -83,7 +94,7 @@ def _groups(root: Element) -> list[Group]:
         numbered = place.startswith("#")
         part = words.PART.search(words.COMMENT.sub("", words.POST.sub("", name))) if not numbered else None
         kind = _kind_of(name) or ("numbered" if numbered else "class")
-        if len(elements) < (1 if kind == "comment" and numbered else 2 if kind != "class" else 3):
+        if len(elements) < (1 if kind == "comment" and not part else 2 if kind != "class" else 3):
             continue
         kept = tuple(element for element in elements if not in_aside(element))
         if kept:
@@ -119,13 +130,19 @@ def _measure(group: Group) -> Group | None:
 
 def _has_date(element: Element, text: str) -> bool:
     edges = text[:300] + " … " + text[-300:]
-    return bool(find_date(edges)) or bool(RELATIVE.search(edges)) or next(element.iterdescendants("time"), None) is not None
+    return (
+        bool(find_date(edges))
+        or bool(RELATIVE.search(edges))
+        or next(element.iterdescendants("time"), None) is not None
+    )
 
 
 def _has_author(element: Element, text: str, members: set[Element]) -> bool:
     if _SAYS.search(text[:160]) or _SAYS.search(text[-160:]):
         return True
-    for node in element.iterdescendants("a", "span", "cite", "div", "strong", "b", "td", "p", "li", "dt", "h4", "h3", "h5"):
+    for node in element.iterdescendants(
+        "a", "span", "cite", "div", "strong", "b", "td", "p", "li", "dt", "h4", "h3", "h5"
+    ):
         if any(pattern.search(tokens(node)) for pattern in words.AUTHOR) and 0 < len(one_line(node)) < 80:
             return True
         if node.tag == "cite" or "nofollow" in (node.get("rel") or ""):
@@ -150,11 +167,21 @@ def _believed(group: Group) -> bool:
         return False
     if group.kind.endswith("comment"):
         if size == 1:
-            return group.numbered and group.dates == 1 and group.authors == 1 and mean < 5000
+            return (
+                (group.numbered or _in_region(group.elements[0]))
+                and group.dates == 1
+                and group.authors == 1
+                and mean < 5000
+            )
         return group.dates + group.authors >= 0.9 and mean < 12_000
     if group.kind.endswith("post"):
         return size >= 2 and group.dates >= 0.7 and group.authors >= 0.7
     return size >= 3 and group.dates >= 0.9 and group.authors >= 0.9 and mean >= 60
+
+
+def _in_region(element: Element) -> bool:
+    """Whether an ancestor is called just ``comments``."""
+    return any({"comments", "comment-list", "commentlist"} & set(tokens(up).split()) for up in element.iterancestors())
 
 
 _PRIOR = {"comment": 1.0, "part-comment": 0.6, "post": 0.6, "part-post": 0.35, "numbered": 0.4, "class": 0.3}
@@ -186,7 +213,13 @@ def _with_siblings(group: Group) -> tuple[Element, ...]:
         for child in parent if parent is not None else ():
             if child.tag in tags and child not in members and child.get("class") and not _overlaps(child, members):
                 text = one_line(child)
-                if text and group.dates >= 0.7 and _has_date(child, text) and _has_author(child, text, members) and not _heads_elsewhere(child):
+                if (
+                    text
+                    and group.dates >= 0.7
+                    and _has_date(child, text)
+                    and _has_author(child, text, members)
+                    and not _heads_elsewhere(child)
+                ):
                     members.add(child)
     root = first.getroottree().getroot()
     return tuple(element for element in root.iter() if element in members)

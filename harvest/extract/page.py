@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from harvest.dates import numeric_order
+from harvest.dates import Order, numeric_order
 from harvest.extract.build import Page
 from harvest.extract.counts import announced
 from harvest.extract.fields import read_item
@@ -17,7 +17,19 @@ from harvest.extract.source import parse
 from harvest.extract.text import absolute, lines
 from harvest.extract.tree import place
 
-_GENERATORS = ("wordpress", "blogger", "typepad", "movable type", "drupal", "joomla", "discourse", "ghost", "xenforo", "vbulletin", "mediawiki")
+_GENERATORS = (
+    "wordpress",
+    "blogger",
+    "typepad",
+    "movable type",
+    "drupal",
+    "joomla",
+    "discourse",
+    "ghost",
+    "xenforo",
+    "vbulletin",
+    "mediawiki",
+)
 
 
 def read_page(text: str, url: str, anchor: str | None) -> Page:
@@ -57,9 +69,13 @@ def _read_items(items: Items, context: PageContext) -> list[Reading]:
 def _without_empty(readings: list[Reading]) -> list[Reading]:
     """Drop items that say nothing at all (advertisements in the list) unless something answers them."""
     needed = {one.parent for one in readings}
-    kept = [n for n, one in enumerate(readings) if one.text or one.state != "visible" or one.kind != "comment" or n in needed or one.author and one.date]
-    moved = {old: new for new, old in enumerate(kept)}
-    return [replace(readings[n], parent=moved.get(readings[n].parent) if readings[n].parent is not None else None) for n in kept]  # type: ignore[arg-type]
+    kept = [
+        n
+        for n, one in enumerate(readings)
+        if one.text or one.state != "visible" or one.kind != "comment" or n in needed or (one.author and one.date)
+    ]
+    moved: dict[int | None, int] = {old: new for new, old in enumerate(kept)}
+    return [replace(readings[n], parent=moved.get(readings[n].parent)) for n in kept]
 
 
 def _first_is_post(post: Post, readings: list[Reading], url: str) -> tuple[Post, list[Reading]]:
@@ -67,12 +83,15 @@ def _first_is_post(post: Post, readings: list[Reading], url: str) -> tuple[Post,
     head, *rest = readings
     opening = Post(post.title, head.author, head.author_url, head.date, head.text, head.native_id, head.links)
     shifted = [
-        replace(one, parent=one.parent - 1 if one.parent else None, parent_source=one.parent_source if one.parent else None) for one in rest
+        replace(
+            one, parent=one.parent - 1 if one.parent else None, parent_source=one.parent_source if one.parent else None
+        )
+        for one in rest
     ]
     return opening, shifted
 
 
-def _order(root: Element, elements: tuple[Element, ...], language: str | None) -> str:  # type: ignore[return]
+def _order(root: Element, elements: tuple[Element, ...], language: str | None) -> Order:
     sample = elements[:60] or (root,)
     return numeric_order((line for element in sample for line in lines(element) if len(line) < 160), language)
 

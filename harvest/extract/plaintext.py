@@ -15,7 +15,7 @@ from harvest.extract.items import Reading
 _NUMBERED = re.compile(r"^(?P<pad>[ \t]*)(?P<n>\d{1,5})\.[ \t]+(?P<text>\S.*)$")
 _BULLET = re.compile(r"^(?P<pad>[ \t]*)[*•◦▪‣+o·-][ \t]+(?P<text>\S.*)$")
 _FORM = re.compile(
-    r"^\s*(?:leave a (?:reply|comment)|post a comment|add (?:a|your) comment|cancel reply|schreibe? einen kommentar|kommentar (?:schreiben|hinterlassen)"
+    r"^\s*(?:leave a (?:reply|comment)|post a comment|add (?:a|your) comment|cancel reply|schreibe? einen kommentar|kommentar (?:schreiben|hinterlassen)"  # noqa: E501
     r"|laisser un commentaire|deja (?:un comentario|una respuesta))\b",
     re.I,
 )
@@ -52,7 +52,12 @@ def read_text_thread(text: str) -> TextThread:
     announced = next((count for row in reversed(head[-12:]) if (count := read_count(row.strip())) is not None), None)
     paragraphs = [one for one in _paragraphs(head) if read_count(one) is None or len(one) > 80]
     title = paragraphs[0] if paragraphs and len(paragraphs[0]) < 200 else None
-    return TextThread(title, "\n".join(paragraphs[1:] if title and len(paragraphs) > 1 else paragraphs), tuple(_comments(body)), announced)
+    return TextThread(
+        title,
+        "\n".join(paragraphs[1:] if title and len(paragraphs) > 1 else paragraphs),
+        tuple(_comments(body)),
+        announced,
+    )
 
 
 def _first_comment(rows: list[str]) -> int | None:
@@ -108,7 +113,7 @@ def _comments(rows: list[str]) -> list[Reading]:
         if number and int(number["n"]) == wanted and abs(len(number["pad"]) - base) <= 2:
             stack = [_open(done, pad, number.start("text"), None, number["text"])]
             wanted += 1
-        elif bullet and stack and _is_reply(done, stack, pad, blank):
+        elif bullet and stack and not _announces_list(done[stack[-1]]) and _is_reply(done, stack, pad, blank):
             while len(stack) > 1 and done[stack[-1]].pad >= pad:
                 stack.pop()
             stack.append(_open(done, pad, bullet.start("text"), stack[-1], bullet["text"]))
@@ -121,6 +126,12 @@ def _comments(rows: list[str]) -> list[Reading]:
 def _open(done: list[_Open], pad: int, column: int, parent: int | None, text: str) -> int:
     done.append(_Open(pad, column, parent, [[text.strip()]]))
     return len(done) - 1
+
+
+def _announces_list(current: _Open) -> bool:
+    """Whether the text so far ends in a colon: what follows is a list inside the body."""
+    said = [run for run in current.paragraphs if run]
+    return bool(said) and said[-1][-1].endswith(":")
 
 
 def _is_reply(done: list[_Open], stack: list[int], pad: int, blank: bool) -> bool:

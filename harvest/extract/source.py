@@ -62,9 +62,8 @@ def _decode_bytes(data: bytes) -> str:
     match = _DECLARED.search(data, 0, 4096)
     declared = match.group(1).decode("ascii", "replace").lower() if match else None
     order = [declared, "utf-8"] if declared and declared.startswith(_SEVEN_BIT) else ["utf-8", declared]
-    for name in order:
-        text = _try(data, name)
-        if text is not None:
+    for label in order:
+        if (text := _try(data, label)) is not None:
             return text
     # a few broken bytes do not make a UTF-8 page another charset
     return data.decode("utf-8" if declared in ("utf-8", "utf8") else "cp1252", "replace")

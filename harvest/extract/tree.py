@@ -51,7 +51,10 @@ def _beside(nest: Element, index: dict[Element, int]) -> int | None:
 
 def _named_parents(elements: tuple[Element, ...]) -> list[int | None]:
     """Parents named by a data attribute."""
-    by_digits = {"".join(re.findall(r"\d+", element.get("id") or element.get("data-id") or "")): n for n, element in enumerate(elements)}
+    by_digits = {
+        "".join(re.findall(r"\d+", element.get("id") or element.get("data-id") or "")): n
+        for n, element in enumerate(elements)
+    }
     by_digits.pop("", None)
     found: list[int | None] = []
     for n, element in enumerate(elements):

@@ -63,6 +63,14 @@ RULES = (
         body=(".Item-Body .Message", ".Message", ".userContent"),
     ),
     Rules(
+        name="bbpress",
+        forum=True,
+        items=("ul.forums li.bbp-body > div[class*=type-]",),
+        author=(".bbp-author-name",),
+        date=(".bbp-reply-post-date",),
+        body=(".bbp-reply-content",),
+    ),
+    Rules(
         name="fluxbb",
         forum=True,
         items=("div.blockpost[id^=p]",),

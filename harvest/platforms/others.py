@@ -52,6 +52,13 @@ RULES = (
         body=("[itemprop=text]", "[itemprop=commentText]", "[itemprop=articleBody]"),
     ),
     Rules(
+        name="livefyre",
+        items=("div.lf_comment_container",),
+        author=(".lf_author a", ".lf_author_name", ".lf_author"),
+        date=(".lf_date", ".lf_time"),
+        body=(".lf_body", ".lf_comment_body"),
+    ),
+    Rules(
         name="indieweb",
         items=(".u-comment.h-cite", ".p-comment.h-entry", ".p-comment.h-cite"),
         author=(".p-author .p-name", ".p-author"),

@@ -2,51 +2,53 @@
 
 from harvest.platforms.rules import Rules
 
-_FIELDS = {
-    "author": (
-        ".wp-block-comment-author-name",
-        ".comment-author .fn",
-        ".fn",
-        ".comment-author-name",
-        "cite",
-        ".comment-author",
-    ),
-    "date": (
-        "time[datetime]",
-        ".wp-block-comment-date",
-        ".comment-metadata",
-        ".commentmetadata",
-        ".comment-date",
-        ".comment-meta",
-        ".comment-time",
-    ),
-    "body": (
-        ".wp-block-comment-content",
-        "div.comment-content",
-        "section.comment-content",
-        ".comment-text",
-        ".comment_text",
-        ".commenttext",
-        ".comment-entry",
-        ".commententry",
-    ),
-    "permalink": (".comment-metadata a[href*=#]", ".commentmetadata a[href*=#]", ".wp-block-comment-date a"),
-    "drop": (
-        ".reply",
-        ".comment-reply-link",
-        ".comment-edit-link",
-        ".says",
-        ".wp-block-comment-reply-link",
-        ".comment-awaiting-moderation",
-    ),
-}
+_AUTHOR = (
+    ".wp-block-comment-author-name",
+    ".comment-author .fn",
+    ".fn",
+    ".comment-author-name",
+    "cite",
+    ".comment-author",
+)
+_DATE = (
+    "time[datetime]",
+    ".wp-block-comment-date",
+    ".comment-metadata",
+    ".commentmetadata",
+    ".comment-date",
+    ".comment-meta",
+    ".comment-time",
+)
+_BODY = (
+    ".wp-block-comment-content",
+    "div.comment-content",
+    "section.comment-content",
+    ".comment-text",
+    ".comment_text",
+    ".commenttext",
+    ".comment-entry",
+    ".commententry",
+)
+_PERMALINK = (".comment-metadata a[href*=#]", ".commentmetadata a[href*=#]", ".wp-block-comment-date a")
+_DROP = (
+    ".reply",
+    ".comment-reply-link",
+    ".comment-edit-link",
+    ".says",
+    ".wp-block-comment-reply-link",
+    ".comment-awaiting-moderation",
+)
 
 RULES = (
     Rules(
         name="wordpress",
         signs=(".wp-block-comment-template",),
         items=(".wp-block-comment-template > li",),
-        **_FIELDS,
+        author=_AUTHOR,
+        date=_DATE,
+        body=_BODY,
+        permalink=_PERMALINK,
+        drop=_DROP,
     ),
     Rules(
         name="wordpress",
@@ -68,6 +70,10 @@ RULES = (
             "div.comment[id^=comment-]",
             "div[id^=div-comment-]",
         ),
-        **_FIELDS,
+        author=_AUTHOR,
+        date=_DATE,
+        body=_BODY,
+        permalink=_PERMALINK,
+        drop=_DROP,
     ),
 )

@@ -1,0 +1,129 @@
+"""Cues: spans of a sentence that speak for an act, found by rules that are data (``nlp/cues.toml``).
+
+``chorus_cues`` is a spaCy component; it leaves its spans in ``doc.spans["chorus"]``, labelled with the cue's type.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy.language import Language
+from spacy.matcher import Matcher, PhraseMatcher
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
+
+from nlp.segment import COMPONENT as SENTENCES
+from store.records import ConfigError, Cue
+
+__all__ = ["COMPONENT", "SPANS_KEY", "cue_acts", "cue_pipeline", "cue_types", "find_cues", "find_cues_in"]
+
+COMPONENT = "chorus_cues"
+SPANS_KEY = "chorus"
+RULES = Path(__file__).with_name("cues.toml")
+
+#: Cues are sought in this many characters of a sentence; nobody reads an explanation beyond.
+MAX_CHARACTERS = 2_000
+
+_CLASSES: dict[str, dict[str, Any]] = {
+    "_": {},
+    "<url>": {"LIKE_URL": True},
+    "<num>": {"LIKE_NUM": True},
+    "<name>": {"IS_TITLE": True, "IS_SENT_START": False},
+    "<at>": {"TEXT": {"REGEX": r"^@\w"}},
+}
+
+
+@lru_cache(maxsize=1)
+def _rules() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(RULES.read_text(encoding="utf-8"))
+
+
+def cue_types() -> tuple[str, ...]:
+    """Every type of cue, in the order of the rules."""
+    return tuple(_rules())
+
+
+def cue_acts() -> dict[str, str]:
+    """What each type of cue speaks for: ``promo``, ``share``, ``meta`` or ``none``."""
+    return {name: rule["act"] for name, rule in _rules().items()}
+
+
+def compile_pattern(pattern: str) -> list[dict[str, Any]]:
+    """Turn one line of the rules into a spaCy token pattern. Raises ``ConfigError`` for an empty one."""
+    tokens = [_token(word) for word in pattern.split()]
+    if not tokens:
+        raise ConfigError("an empty cue pattern", hint=str(RULES))
+    return tokens
+
+
+def _token(word: str) -> dict[str, Any]:
+    optional = len(word) > 1 and word.endswith("?")
+    word = word.removesuffix("?") if optional else word
+    opens = len(word) > 1 and word.startswith("^")
+    word = word.removeprefix("^") if opens else word
+    token: dict[str, Any] = dict(_CLASSES.get(word, {"LOWER": {"IN": [w for w in word.split("|") if w] or ["|"]}}))
+    if opens:
+        token["IS_SENT_START"] = True
+    if optional:
+        token["OP"] = "?"
+    return token
+
+
+class CueFinder:
+    """The component: two matchers over one set of rules."""
+
+    def __init__(self, pipeline: Language) -> None:
+        self._words = Matcher(pipeline.vocab)
+        self._phrases = PhraseMatcher(pipeline.vocab, attr="LOWER")
+        for name, rule in _rules().items():
+            if rule.get("patterns"):
+                self._words.add(name, [compile_pattern(line) for line in rule["patterns"]])
+            if rule.get("phrases"):
+                self._phrases.add(name, [pipeline.make_doc(phrase) for phrase in rule["phrases"]])
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Set ``doc.spans["chorus"]``: for each type the longest spans that do not overlap, by place."""
+        by_type: dict[str, list[Span]] = {}
+        for span in (*self._words(doc, as_spans=True), *self._phrases(doc, as_spans=True)):
+            by_type.setdefault(span.label_, []).append(span)
+        spans = [span for found in by_type.values() for span in filter_spans(found)]
+        doc.spans[SPANS_KEY] = sorted(spans, key=lambda span: (span.start, span.end, span.label_))
+        return doc
+
+
+@Language.factory(COMPONENT, assigns=["doc.spans"])
+def chorus_cues(nlp: Language, name: str) -> CueFinder:  # spaCy passes its pipeline by this name
+    """spaCy factory of the cue component."""
+    return CueFinder(nlp)
+
+
+@lru_cache(maxsize=1)
+def cue_pipeline() -> Language:
+    """Blank English with ``chorus_sentences`` and ``chorus_cues``; made once a process."""
+    pipeline = spacy.blank("en")
+    pipeline.max_length = 10_000_000
+    pipeline.add_pipe(SENTENCES)
+    pipeline.add_pipe(COMPONENT)
+    return pipeline
+
+
+def find_cues(doc: Doc) -> tuple[Cue, ...]:
+    """The cues that the component left in ``doc``, with character offsets into its text."""
+    return tuple(
+        Cue(type=span.label_, text=span.text, start=span.start_char, end=span.end_char)
+        for span in doc.spans.get(SPANS_KEY, ())
+    )
+
+
+def find_cues_in(texts: Iterable[str]) -> Iterator[tuple[Cue, ...]]:
+    """The cues of each text, in order. Offsets count the characters of the text as it is given."""
+    pipeline = cue_pipeline()
+    for text in texts:
+        # Same length in, same offsets out: spaCy cannot take a lone surrogate.
+        clean = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text[:MAX_CHARACTERS])
+        yield find_cues(pipeline(clean))

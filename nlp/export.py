@@ -1,0 +1,68 @@
+"""Writes an embedding model as ONNX. The only module that needs torch and transformers, and it runs only once a machine.
+
+Run as a process of its own (``python -m nlp.export MODEL_DIR OUT.onnx``), so that torch and its memory are gone when it
+ends. The graph takes ``input_ids``, ``attention_mask`` and ``token_type_ids`` (int64, batch x tokens) and gives ``pooled``
+(float32, batch x dimensions: the mean of the last layer over the tokens of the mask, not normalised).
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+OPSET = 17
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def export(model_dir: Path, out: Path) -> None:
+    """Trace the model on a small input with free batch and length, and write it to ``out``."""
+    import torch
+
+    model = _load(model_dir)
+    ids = torch.arange(1000, 1014).reshape(2, 7)
+    ones = torch.ones_like(ids)
+    free = {name: {0: "batch", 1: "tokens"} for name in INPUTS} | {"pooled": {0: "batch"}}
+    with warnings.catch_warnings():
+        # The tracer warns of Python values in the masks' code; test_encoder holds the result against torch at many shapes.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _pooling(model),
+            (ids, ones, torch.zeros_like(ids)),
+            str(out),
+            input_names=list(INPUTS),
+            output_names=["pooled"],
+            dynamic_axes=free,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def _load(model_dir: Path) -> Any:
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    return AutoModel.from_pretrained(str(model_dir), attn_implementation="eager", local_files_only=True).eval()
+
+
+def _pooling(model: Any) -> Any:
+    import torch
+
+    class MeanPooled(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, ids: Any, mask: Any, types: Any) -> Any:
+            hidden = self.model(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
+            weights = mask.unsqueeze(-1).to(hidden.dtype)
+            return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
+
+    return MeanPooled().eval()
+
+
+if __name__ == "__main__":
+    export(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,148 @@
+"""What the classifier sees of a sentence: its embedding, its context's, its words, its cues and its surface."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp.cues import cue_types
+from nlp.encoder import Encoder
+from store.records import Cue
+
+#: Raised with every change of what a column means; a model made for another version is refused.
+VERSION = 1
+
+#: Word n-grams are hashed into so many columns. 4,096 kept collisions from costing anything measurable on the corpus.
+HASH_COLUMNS = 4096
+
+#: How the blocks are weighed against each other. Embeddings are unit vectors; the others were brought to a like length,
+#: chosen by grouped cross-validation on the training corpus (docs/model.md).
+CONTEXT_WEIGHT = 0.3
+NGRAM_WEIGHT = 0.6
+CUE_WEIGHT = 0.5
+SURFACE_WEIGHT = 0.4
+
+Matrix = NDArray[np.float32]
+
+_WORD = re.compile(r"https?://\S+|www\.\S+|@\w+|[\w'’]+|[?!.…]+", re.IGNORECASE)
+
+#: Surface features, as patterns whose presence is a column.
+SURFACE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(pattern, re.IGNORECASE))
+    for name, pattern in (
+        ("question", r"\?\s*[\"')]*$"),
+        ("exclamation", r"!"),
+        ("url", r"https?://|www\.|\w\.(com|org|net|example|info|co\.uk|de)\b"),
+        ("handle", r"(^|\s)@\w"),
+        ("first_singular", r"\b(i|i'm|i’m|i've|me|my|mine|myself)\b"),
+        ("first_plural", r"\b(we|us|our|ours|we're|we've)\b"),
+        ("second", r"\b(you|your|yours|you're|you've|u|ur|y'all)\b"),
+        ("third", r"\b(he|she|they|his|her|their|them)\b"),
+        ("starts_you", r"^\W*you\b"),
+        ("starts_i", r"^\W*i\b"),
+        ("starts_we", r"^\W*(we|our)\b"),
+        ("addressed", r"^\W*@?[A-Z]\w+,\s"),
+        ("number", r"\d"),
+        ("money", r"[$£€]\s?\d|\d\s?(dollars|quid|euros)"),
+        ("ellipsis", r"\.\.\.|…"),
+        ("quote", r"[\"“”«»]"),
+        ("emoji", r"[\U0001F300-\U0001FAFF\u2600-\u27BF]|[:;]-?[)D(]"),
+        ("lower_start", r"^[a-z]"),
+        ("date", r"\b(monday|tuesday|wednesday|thursday|friday|saturday|sunday|tomorrow|today|next week)\b"),
+        ("negation", r"\b(not|n't|never|no|nobody|don't|doesn't)\b"),
+        ("past", r"\b(was|were|had|did|went|used to)\b"),
+        ("modal", r"\b(should|must|ought|need to|could|would|might)\b"),
+        ("generic", r"\b(people|everyone|everybody|nobody|most|some|those who|bloggers|users|folks)\b"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence to judge: its text, the one before (or ``None``), and ``post`` or ``comment``."""
+
+    text: str
+    context: str | None
+    role: str
+
+
+def columns(dimensions: int) -> int:
+    """How many columns ``features`` makes for an encoder of so many dimensions."""
+    return 2 * dimensions + HASH_COLUMNS + len(cue_types()) + len(SURFACE) + 5
+
+
+def features(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], encoder: Encoder) -> Matrix:
+    """The feature matrix, float32, shape (sentences, ``columns(encoder.dimensions)``)."""
+    texts = [sentence.text for sentence in sentences]
+    contexts = [sentence.context or "" for sentence in sentences]
+    unique = sorted(set(texts) | {text for text in contexts if text})
+    vectors = dict(zip(unique, encoder.encode(unique), strict=True))
+    zero = np.zeros(encoder.dimensions, np.float32)
+    own = np.stack([vectors[text] if text.strip() else zero for text in texts])
+    before = np.stack([vectors[text] if text else zero for text in contexts])
+    blocks = [
+        own,
+        before * CONTEXT_WEIGHT,
+        ngrams(texts) * NGRAM_WEIGHT,
+        cue_columns(cues) * CUE_WEIGHT,
+        surface(sentences) * SURFACE_WEIGHT,
+    ]
+    return np.concatenate(blocks, axis=1).astype(np.float32)
+
+
+def ngrams(texts: Sequence[str]) -> Matrix:
+    """Words and pairs of words, hashed, each row of length 1. Pairs keep what pooling washes out: "my new", "you should"."""
+    out = np.zeros((len(texts), HASH_COLUMNS), np.float32)
+    for row, text in zip(out, texts, strict=True):
+        for gram in _grams(text):
+            row[zlib.crc32(gram.encode("utf-8", "replace")) % HASH_COLUMNS] = 1.0
+    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1.0)
+
+
+def _grams(text: str) -> list[str]:
+    words = [_normal(word) for word in _WORD.findall(text[:2000])]
+    padded = ["<s>", *words, "</s>"]
+    return words + [f"{a} {b}" for a, b in zip(padded, padded[1:], strict=False)]
+
+
+def _normal(word: str) -> str:
+    low = word.lower().replace("’", "'")
+    if low.startswith(("http", "www.")):
+        return "<url>"
+    if low.startswith("@"):
+        return "<handle>"
+    if low.isdigit():
+        return "<number>"
+    return "<dots>" if set(low) <= {".", "…"} and len(low) > 1 else low
+
+
+def cue_columns(cues: Sequence[tuple[Cue, ...]]) -> Matrix:
+    """One column a cue type: 1 where it is there, a little more where it comes again."""
+    names = {name: n for n, name in enumerate(cue_types())}
+    out = np.zeros((len(cues), len(names)), np.float32)
+    for row, found in zip(out, cues, strict=True):
+        for cue in found:
+            row[names[cue.type]] = min(row[names[cue.type]] + 1.0, 2.0)
+    return np.sqrt(out)
+
+
+def surface(sentences: Sequence[Sentence]) -> Matrix:
+    """Pattern columns, then length (log), no context, role, and shares of capitals and of non-letters."""
+    out = np.zeros((len(sentences), len(SURFACE) + 5), np.float32)
+    for row, sentence in zip(out, sentences, strict=True):
+        text = sentence.text[:2000]
+        row[: len(SURFACE)] = [pattern.search(text) is not None for _, pattern in SURFACE]
+        letters = sum(c.isalpha() for c in text)
+        row[len(SURFACE) :] = (
+            np.log1p(len(text.split())) / 3.0,
+            sentence.context is None,
+            sentence.role == "post",
+            sum(c.isupper() for c in text) / max(letters, 1),
+            1.0 - letters / max(len(text), 1),
+        )
+    return out
