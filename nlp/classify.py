@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from nlp.cues import find_cues_in
 from nlp.encoder import Encoder, load_encoder
 from nlp.features import VERSION, Sentence, features
 from nlp.segment import Span, split_sentences
-from store.records import Cue, LabelProbability, ModelUnavailable
+from store.records import ChorusError, Cue, LabelProbability, ModelUnavailable
 
 MODEL = Path(__file__).with_name("model")
 
@@ -148,8 +147,7 @@ class Classifier:
 
     def classify(self, items: Iterable[Item]) -> Iterator[Classification]:
         """Judge each item as one sentence; results come in order, with flat memory."""
-        waiting = iter(items)
-        while batch := _take(waiting):
+        for batch in _batches(items):
             yield from self._judge(batch)
 
     def classify_entries(self, items: Iterable[Item]) -> Iterator[Classification]:
@@ -229,9 +227,21 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def _take(items: Iterator[Item]) -> list[Item]:
-    """The next batch. An error in the source comes up only after what stood before it has been judged."""
-    return list(islice(items, BATCH))
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Batches of items. An error in their source comes up only after what stood before it has been judged."""
+    batch: list[Item] = []
+    try:
+        for item in items:
+            batch.append(item)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except ChorusError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def _as_items(item: Item, spans: list[Span]) -> Iterator[Item]:

@@ -9,16 +9,16 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import spacy
-from spacy.language import Language
-from spacy.matcher import Matcher, PhraseMatcher
-from spacy.tokens import Doc, Span
-from spacy.util import filter_spans
-
+from nlp.light import import_spacy
 from nlp.segment import COMPONENT as SENTENCES
+from nlp.segment import register_component
 from store.records import ConfigError, Cue
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc, Span
 
 __all__ = ["COMPONENT", "SPANS_KEY", "cue_acts", "cue_pipeline", "cue_types", "find_cues", "find_cues_in"]
 
@@ -78,6 +78,8 @@ class CueFinder:
     """The component: two matchers over one set of rules."""
 
     def __init__(self, pipeline: Language) -> None:
+        from spacy.matcher import Matcher, PhraseMatcher
+
         self._words = Matcher(pipeline.vocab)
         self._phrases = PhraseMatcher(pipeline.vocab, attr="LOWER")
         for name, rule in _rules().items():
@@ -88,6 +90,8 @@ class CueFinder:
 
     def __call__(self, doc: Doc) -> Doc:
         """Set ``doc.spans["chorus"]``: for each type the longest spans that do not overlap, by place."""
+        from spacy.util import filter_spans
+
         by_type: dict[str, list[Span]] = {}
         for span in (*self._words(doc, as_spans=True), *self._phrases(doc, as_spans=True)):
             by_type.setdefault(span.label_, []).append(span)
@@ -96,7 +100,6 @@ class CueFinder:
         return doc
 
 
-@Language.factory(COMPONENT, assigns=["doc.spans"])
 def chorus_cues(nlp: Language, name: str) -> CueFinder:  # spaCy passes its pipeline by this name
     """spaCy factory of the cue component."""
     return CueFinder(nlp)
@@ -105,7 +108,10 @@ def chorus_cues(nlp: Language, name: str) -> CueFinder:  # spaCy passes its pipe
 @lru_cache(maxsize=1)
 def cue_pipeline() -> Language:
     """Blank English with ``chorus_sentences`` and ``chorus_cues``; made once a process."""
-    pipeline = spacy.blank("en")
+    spacy = import_spacy()
+    register_component()
+    spacy.Language.factory(COMPONENT, assigns=["doc.spans"], func=chorus_cues)
+    pipeline: Language = spacy.blank("en")
     pipeline.max_length = 10_000_000
     pipeline.add_pipe(SENTENCES)
     pipeline.add_pipe(COMPONENT)

@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ HASH_COLUMNS = 4096
 #: How the blocks are weighed against each other. Embeddings are unit vectors; the others were brought to a like length,
 #: chosen by grouped cross-validation on the training corpus (docs/model.md).
 CONTEXT_WEIGHT = 0.3
-NGRAM_WEIGHT = 0.6
+NGRAM_WEIGHT = 0.3
 CUE_WEIGHT = 0.5
 SURFACE_WEIGHT = 0.4
 
@@ -101,13 +102,14 @@ def ngrams(texts: Sequence[str]) -> Matrix:
     for row, text in zip(out, texts, strict=True):
         for gram in _grams(text):
             row[zlib.crc32(gram.encode("utf-8", "replace")) % HASH_COLUMNS] = 1.0
-    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1.0)
+    lengths: Matrix = np.linalg.norm(out, axis=1, keepdims=True)
+    return np.asarray(out / np.maximum(lengths, 1.0), np.float32)
 
 
 def _grams(text: str) -> list[str]:
     words = [_normal(word) for word in _WORD.findall(text[:2000])]
     padded = ["<s>", *words, "</s>"]
-    return words + [f"{a} {b}" for a, b in zip(padded, padded[1:], strict=False)]
+    return words + [f"{a} {b}" for a, b in pairwise(padded)]
 
 
 def _normal(word: str) -> str:

@@ -72,7 +72,7 @@ def _cache_root() -> Path:
 def _intact(path: Path, note: Path) -> bool:
     """Whether the file is the one that was written. Its digest was taken then; here its size must agree (0.1 s saved)."""
     try:
-        return path.stat().st_size == json.loads(note.read_text(encoding="utf-8"))["bytes"]
+        return bool(path.stat().st_size == json.loads(note.read_text(encoding="utf-8"))["bytes"])
     except (OSError, ValueError, KeyError):
         return False
 
@@ -136,7 +136,7 @@ class OnnxModel:
             raise ModelUnavailable(f"{self._path}: cannot be loaded ({error})", hint=hint) from error
 
     def pooled(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Mean-pooled last layer for lists of word-piece ids, one row each, in the order given. Shape (inputs, dimensions), not normalised."""
+        """Mean-pooled last layer of lists of word-piece ids: shape (inputs, dimensions), in their order, not normalised."""
         out = np.zeros((len(inputs), self.files.dimensions), dtype=np.float32)
         for batch in token_batches([len(ids) for ids in inputs]):
             rows = [inputs[i] for i in batch]

@@ -12,11 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from spacy.language import Language
-from spacy.tokens import Doc
+from nlp.light import import_spacy
 
-__all__ = ["COMPONENT", "Span", "sentence_pipeline", "split_sentences"]
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+__all__ = ["COMPONENT", "Span", "register_component", "sentence_pipeline", "split_sentences"]
 
 COMPONENT = "chorus_sentences"
 
@@ -186,7 +190,6 @@ class Span:
     text: str
 
 
-@Language.component(COMPONENT, assigns=["token.is_sent_start"])
 def chorus_sentences(doc: Doc) -> Doc:
     """spaCy component: set where sentences start, for texts that came from anywhere."""
     starts = [span.start for span in _spans(doc.text)]
@@ -201,11 +204,17 @@ def chorus_sentences(doc: Doc) -> Doc:
 
 
 @lru_cache(maxsize=1)
+def register_component() -> None:
+    """Make ``chorus_sentences`` known to spaCy. Here and not at import: cutting sentences alone needs no spaCy."""
+    component = import_spacy().Language.component
+    component(COMPONENT, assigns=["token.is_sent_start"], func=chorus_sentences)
+
+
+@lru_cache(maxsize=1)
 def sentence_pipeline() -> Language:
     """A blank English pipeline with ``chorus_sentences``; made once a process."""
-    import spacy
-
-    pipeline = spacy.blank("en")
+    register_component()
+    pipeline: Language = import_spacy().blank("en")
     pipeline.max_length = 10_000_000
     pipeline.add_pipe(COMPONENT)
     return pipeline

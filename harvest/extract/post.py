@@ -53,13 +53,14 @@ def drop_region(root: Element) -> None:
         root.iter("div", "section", "ol", "ul", "form", "aside", "h2", "h3", "h4", "p", "a", "span", "dl")
     ):
         if (
-            _REGION.search(tokens(node))
-            and node.getparent() is not None
-            and next(node.iterdescendants("h1"), None) is None
+            not _REGION.search(tokens(node))
+            or node.getparent() is None
+            or next(node.iterdescendants("h1"), None) is not None
         ):
-            # a theme may call the whole column "comments"; nothing that holds half the page is only that
-            if len(one_line(node)) < 0.4 * total or _leftover(node):
-                detach(node)
+            continue
+        # a theme may call the whole column "comments"; nothing that holds half the page is only that
+        if len(one_line(node)) < 0.4 * total or _leftover(node):
+            detach(node)
 
 
 def _leftover(node: Element) -> bool:

@@ -1,0 +1,74 @@
+"""The classifier on real pages may get better, never worse: ``python -m benchmarks.classify_gate [--raise-floor]``.
+
+Classifies the bench's development sentences with the shipped model, scores them with the bench's own scorer, and
+compares with ``benchmarks/classify_floor.json``. Without the bench it says so and passes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+BENCH = ROOT.parent / "shared" / "bench" / "classification"
+FLOOR = Path(__file__).with_name("classify_floor.json")
+
+#: Figures that may only rise, and one that may only fall. The floor leaves this much room for other machines' rounding.
+UP, DOWN, SLACK = ("macro_f1", "alpha"), ("meta_as_promotion", "ece"), 0.005
+
+
+def score(gold: Path = BENCH / "gold_dev.jsonl") -> dict[str, Any]:
+    """What ``score.py`` says of the shipped classifier on ``gold``."""
+    from nlp.classify import Classifier, Item
+
+    rows = [json.loads(line) for line in gold.read_text(encoding="utf-8").splitlines()]
+    items = [Item(row["id"], row["text"], row["context"] or None, row["role"]) for row in rows]
+    with tempfile.TemporaryDirectory() as folder:
+        predictions = Path(folder) / "predictions.jsonl"
+        with predictions.open("w", encoding="utf-8") as file:
+            for result in Classifier.load().classify(items):
+                file.write(json.dumps(result.to_json()) + "\n")
+        command = [sys.executable, str(BENCH / "score.py"), str(gold), str(predictions), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+def shortfalls(result: dict[str, Any], floor: dict[str, Any]) -> list[str]:
+    """Which figures are worse than the floor."""
+    low = [f"{name} {result[name]:.3f} < {floor[name]:.3f}" for name in UP if result[name] < floor[name] - SLACK]
+    high = [f"{name} {result[name]:.3f} > {floor[name]:.3f}" for name in DOWN if result[name] > floor[name] + SLACK]
+    return low + high
+
+
+def main() -> int:
+    gold = BENCH / "gold_dev.jsonl"
+    if not gold.is_file():
+        print(f"classify gate: skipped, no bench at {BENCH}")
+        return 0
+    digest = hashlib.sha256(gold.read_bytes()).hexdigest()
+    result = score(gold)
+    for name in (*UP, *DOWN, "accuracy", "random_accuracy"):
+        print(f"{name:18} {result[name]:.4f}")
+    for label, row in result["classes"].items():
+        print(f"  {label:18} P {row['precision']:.3f} R {row['recall']:.3f} F1 {row['f1']:.3f} n {row['support']}")
+    if "--raise-floor" in sys.argv:
+        record = {"gold_sha256": digest, **{name: round(result[name], 4) for name in (*UP, *DOWN)}}
+        FLOOR.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        return 0
+    floor = json.loads(FLOOR.read_text(encoding="utf-8"))
+    if floor["gold_sha256"] != digest:
+        print("classify gate: the gold file is not the one that the floor was measured on")
+        return 1
+    failed = shortfalls(result, floor)
+    print("\n".join(f"classify gate: {line}" for line in failed) or "classify gate: passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

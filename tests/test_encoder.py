@@ -1,0 +1,110 @@
+"""The embedding model: as sentence-transformers has it, but without torch."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlp.encoder import load_encoder
+from nlp.onnx_model import cached_onnx, token_batches
+from nlp.passages import split_passages
+from nlp.weights import find_default_weights, find_weights
+from store.records import ModelUnavailable
+
+pytestmark = pytest.mark.model
+
+TEXTS = [
+    "Thanks for sharing this with the community!",
+    "",
+    "  spaces around  ",
+    "😀 emoji, accents é ü ñ, العربية, 日本語",
+    "a very long one " * 200,
+    "one",
+    "My write-up of the whole trip is at harborlog.example, have a look.\nSecond line.",
+]
+
+
+def test_equals_sentence_transformers() -> None:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(find_default_weights().path), device="cpu")
+    theirs = model.encode(TEXTS, normalize_embeddings=True)
+    ours = load_encoder(find_default_weights().path).encode(TEXTS)
+    assert ours.shape == (len(TEXTS), 384)
+    assert ours.dtype == np.float32
+    assert (ours * theirs).sum(axis=1).min() > 0.99999
+
+
+def test_a_text_has_the_same_vector_alone_and_among_others() -> None:
+    encoder = load_encoder()
+    together = encoder.encode(TEXTS)
+    alone = np.vstack([encoder.encode([text]) for text in TEXTS])
+    assert np.abs(together - alone).max() < 1e-5
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+def test_odd_texts_do_no_harm() -> None:
+    vectors = load_encoder().encode(["\x00", "\ud800 lone", "x" * 500_000, "word " * 100_000])
+    assert np.isfinite(vectors).all()
+    assert load_encoder().encode([]).shape == (0, 384)
+
+
+def test_neither_encoding_nor_classifying_imports_torch() -> None:
+    code = (
+        "import sys; from nlp.encoder import load_encoder; load_encoder().encode(['a']);"
+        "from nlp.classify import Classifier, Item; list(Classifier.load().classify([Item('1', 'Thank you', None, 'comment')]));"
+        "bad = {'torch', 'sklearn', 'transformers', 'sentence_transformers'} & set(sys.modules); sys.exit(str(bad) if bad else 0)"
+    )
+    cached_onnx(find_default_weights())
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_named_model_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelUnavailable, match=r"no model\.safetensors"):
+        find_weights(tmp_path)
+    monkeypatch.setenv("CHORUS_MODEL", str(tmp_path))
+    with pytest.raises(ModelUnavailable):
+        load_encoder()
+
+
+def test_other_weights_get_another_fingerprint(tmp_path: Path) -> None:
+    copy = tmp_path / "mine"
+    shutil.copytree(find_default_weights().path, copy)
+    assert load_encoder(copy).fingerprint == load_encoder(find_default_weights().path).fingerprint
+    with (copy / "tokenizer.json").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    find_weights.__globals__["_read"].cache_clear()
+    assert not find_weights(copy).is_default
+    assert load_encoder(copy).fingerprint.startswith("mine@")
+
+
+def test_a_truncated_cache_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = cached_onnx(find_default_weights())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = cached_onnx(find_default_weights())
+    if sys.platform.startswith("linux"):
+        assert tmp_path in made.parents
+    assert made.stat().st_size == real.stat().st_size
+    made.write_bytes(b"cut short")
+    assert cached_onnx(find_default_weights()).stat().st_size == real.stat().st_size
+
+
+def test_batches_hold_every_input_once_within_the_budget() -> None:
+    lengths = [3, 250, 7, 7, 120, 1, 256, 30]
+    batches = list(token_batches(lengths, budget=300))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 300 for b in batches)
+
+
+def test_passages_end_with_sentences_and_lose_no_word() -> None:
+    text = "One two three four. Five six seven! " * 100
+    passages = split_passages(text)
+    assert len(passages) > 3
+    assert all(text[p.start : p.end] == p.text and p.text[-1] in ".!" for p in passages)
+    assert max(len(p.text.split()) for p in passages) <= 120
+    assert " ".join(p.text for p in passages).split() == text.split()
+    assert split_passages(" \n ") == []
