@@ -59,7 +59,7 @@ def _entry_lines(entry: Entry, evidence: bool) -> Iterator[str]:
 
 def _heading(entry: Entry) -> str:
     when = entry.published or entry.published_text or "no date"
-    marks = [] if entry.kind == "comment" else [entry.kind]
+    marks: list[str] = [] if entry.kind == "comment" else [entry.kind]
     marks += [entry.state] if entry.state != "visible" else []
     marks += ["post author"] if entry.is_post_author and entry.kind == "comment" else []
     return " · ".join([entry.author or "(no name)", when, *marks, entry.entry_id[:10]])

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from cli.config import SETTINGS
 from cli.main import COMMANDS, main
 
@@ -23,7 +25,7 @@ def test_every_command_is_in_the_readme() -> None:
         assert re.search(rf"`(?:[\w\s]+ )?{name}\b", README), name
 
 
-def test_every_command_in_the_readme_exists_with_its_options(capsys) -> None:  # type: ignore[no-untyped-def]
+def test_every_command_in_the_readme_exists_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
     examples = [line.split() for line in shell_lines() if line.startswith("chorus ")]
     assert len(examples) >= 6
     for _, name, *rest in examples:

@@ -83,7 +83,7 @@ def test_independent_check_and_own_check_pass(session: tuple[Path, object]) -> N
     directory, _ = session
     for path in warcs(directory):
         assert check_file(path).problems == ()
-    command = [sys.executable, "-m", "warcio.cli", "check", *warcs(directory)]
+    command = [sys.executable, "-m", "warcio.cli", "check", *map(str, warcs(directory))]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cli.output import display_width, emit, printable, shorten
 
-ROWS = [{"a": "=1+1", "b": None, "c": 2}, {"a": "tab\tnew\nline", "b": True, "c": -0.5}]
+ROWS: list[dict[str, object]] = [{"a": "=1+1", "b": None, "c": 2}, {"a": "tab\tnew\nline", "b": True, "c": -0.5}]
 
 
 def written(fmt: str, rows: list[dict[str, object]]) -> str:
