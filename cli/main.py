@@ -27,6 +27,9 @@ COMMANDS = (
     *("verify", "rebuild", "status", "codebook", "doctor", "config"),
 )
 
+#: The exit code after Ctrl-C, as shells have it: 128 and the signal's number.
+INTERRUPTED = 130
+
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
@@ -59,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug and not isinstance(error, KeyboardInterrupt | typer.Exit | BrokenPipeError):
             raise
         return _ending(error)
+    if result == INTERRUPTED:  # the option parser turns Ctrl-C into this code
+        return _ending(KeyboardInterrupt())
     return result if isinstance(result, int) else 0
 
 
@@ -78,9 +83,11 @@ def _ending(error: BaseException) -> int:
     if isinstance(error, ChorusError):
         return _say(str(error), error.hint, error.exit_code)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return _say("interrupted; what was finished is kept", "the same command goes on where it stopped", 130)
+        return _say("interrupted; what was finished is kept", "the same command goes on where it stopped", INTERRUPTED)
     if isinstance(error, typer.Exit):
         return int(error.exit_code)
+    if isinstance(error, SystemExit):  # the option parser's way out of a closed pipe
+        return 0 if error.code in (None, 1) else int(error.code or 0)
     if isinstance(error, BrokenPipeError):  # `chorus … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -5,8 +5,10 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -258,6 +260,33 @@ def test_demo_tells_the_whole_story(tmp_path: Path) -> None:
     assert "chorus search" in text
     assert "self-promotion" in text
     assert run("demo", "--keep", tmp_path / "demo").returncode == 2
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(blog: SampleBlog, tmp_path: Path) -> None:
+    path = tmp_path / "archive"
+    arguments = ("harvest", *blog.post_urls, "-a", str(path), "--allow-private", "--delay", "2", "--quiet")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while not any(b"urn:chorus:visit" in gzip_text(warc) for warc in path.glob("warc/*.gz")):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"interrupted" in errors
+    assert b"Traceback" not in errors
+    kept = len(chorus("threads", "-a", path))
+    assert 1 <= kept < len(blog.post_urls)
+    rows = chorus("harvest", *blog.post_urls, "-a", path, "--allow-private", "--delay", "0", "--quiet")
+    assert sum(row["outcome"] == "skipped" for row in rows) == kept
+    assert len(chorus("threads", "-a", path)) == len(blog.post_urls)
+
+
+def gzip_text(path: Path) -> bytes:
+    """What can be read of a file that is still being written."""
+    return subprocess.run(["gzip", "-dcq", str(path)], capture_output=True, check=False).stdout
 
 
 def test_no_browser_is_exit_10(blog: SampleBlog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
