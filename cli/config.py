@@ -21,6 +21,7 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "timeout": ("CHORUS_TIMEOUT", 30.0, "seconds a page may take to load"),
     "contact": ("CHORUS_CONTACT", None, "a URL or mail address that goes into the user agent"),
     "browser": ("CHORUS_BROWSER", None, "path of a Chromium or Chrome"),
+    "proxy": ("CHORUS_PROXY", None, "a proxy for the browser: http://host:port or socks5://host:port"),
     "model": ("CHORUS_MODEL", None, "directory of a sentence-transformers model"),
 }
 

@@ -23,7 +23,7 @@ Try `chorus demo`, or: chorus harvest https://blog.example/a-post/ -a my-archive
 
 #: Modules of ``cli.commands``, in the order in which ``--help`` lists them.
 COMMANDS = (
-    *("demo", "harvest", "extract", "threads", "show", "classify", "search", "export"),
+    *("demo", "harvest", "login", "extract", "threads", "show", "classify", "search", "export"),
     *("verify", "rebuild", "status", "codebook", "doctor", "config"),
 )
 

@@ -23,6 +23,7 @@ Format = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
+Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Log-in state kept by `chorus login`.")]
 AllowPrivate = Annotated[
     bool, typer.Option("--allow-private", help="Also fetch loopback and private addresses (local sites, tests).")
 ]

@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
-from store.records import BrowserUnavailable
+from harvest.access import Access
+from store.records import BrowserUnavailable, ConfigError
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext
@@ -49,12 +51,10 @@ FLAGS = (
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
 
-VIEWPORT = {"width": 1280, "height": 960}
-
 
 @dataclass(frozen=True, slots=True)
 class BrowserChoice:
-    """A browser's path and how it was found (``setting``, ``system`` or ``playwright``)."""
+    """A browser's path and how it was found (``setting``, ``system``, ``playwright`` or ``endpoint``)."""
 
     path: str
     source: str
@@ -87,6 +87,8 @@ def _playwrights_own() -> str | None:
 
 def browser_version(choice: BrowserChoice) -> str:
     """What the browser says of itself, for example ``Chromium 156.0.8078.73``."""
+    if choice.source == "endpoint":
+        return "a remote browser"
     try:
         result = subprocess.run([choice.path, "--version"], capture_output=True, timeout=20, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError) as error:
@@ -95,21 +97,27 @@ def browser_version(choice: BrowserChoice) -> str:
 
 
 @asynccontextmanager
-async def launch(choice: BrowserChoice) -> AsyncIterator[Browser]:
-    """Start the browser headless, with its sandbox unless this process is root, where Chromium refuses to."""
+async def launch(choice: BrowserChoice, *, headless: bool = True) -> AsyncIterator[Browser]:
+    """Start the browser, with its sandbox unless this process is root, where Chromium refuses to.
+
+    A choice whose path is the address of a running browser is connected to instead.
+    """
     from playwright.async_api import Error, async_playwright
 
     async with async_playwright() as playwright:
         try:
-            browser = await playwright.chromium.launch(
-                executable_path=choice.path,
-                headless=True,
-                args=list(FLAGS),
-                chromium_sandbox=os.geteuid() != 0,
-                handle_sigint=False,
-            )
+            if choice.source == "endpoint":
+                browser = await playwright.chromium.connect_over_cdp(choice.path)
+            else:
+                browser = await playwright.chromium.launch(
+                    executable_path=choice.path,
+                    headless=headless,
+                    args=list(FLAGS),
+                    chromium_sandbox=os.geteuid() != 0,
+                    handle_sigint=False,
+                )
         except Error as error:
-            reason = str(error).splitlines()[0]
+            reason = _first_words(error)
             raise BrowserUnavailable(f"{choice.path}: did not start ({reason})", hint=HINT) from error
         try:
             yield browser
@@ -118,17 +126,49 @@ async def launch(choice: BrowserChoice) -> AsyncIterator[Browser]:
                 await browser.close()
 
 
-async def new_context(browser: Browser, *, contact: str | None, version: str) -> BrowserContext:
-    """A context without any state: no cookies, cache or storage of other pages, no downloads, no permissions."""
-    page_agent = await _user_agent(browser)
-    suffix = f"chorus/{version}" + (f" (+{contact})" if contact else "")
-    return await browser.new_context(
-        accept_downloads=False,
-        locale="en-US",
-        permissions=[],
-        user_agent=f"{page_agent} {suffix}",
-        viewport=VIEWPORT,  # type: ignore[arg-type]
-    )
+def _first_words(error: Exception) -> str:
+    """Why a browser did not start: the line about a missing display, where that is the reason, else the first."""
+    lines = str(error).splitlines()
+    display = [line.strip() for line in lines if "$DISPLAY" in line or "XServer" in line]
+    return "it needs a display; run this where one is" if display else lines[0]
+
+
+async def new_context(
+    browser: Browser, access: Access, *, version: str, guarded_proxy: str | None = None
+) -> BrowserContext:
+    """A context without any state of other pages, no downloads, no permissions; with what ``access`` gives it."""
+    from playwright.async_api import Error
+
+    proxy = access.proxy or guarded_proxy
+    suffix = f"chorus/{version}" + (f" (+{access.contact})" if access.contact else "")
+    try:
+        context = await browser.new_context(
+            accept_downloads=False,
+            extra_http_headers=dict(access.headers) or None,
+            ignore_https_errors=access.ignore_tls_errors,
+            locale=access.locale,
+            permissions=[],
+            proxy=_proxy(proxy) if proxy else None,  # type: ignore[arg-type]
+            storage_state=access.storage,
+            timezone_id=access.timezone,
+            user_agent=f"{await _user_agent(browser)} {suffix}",
+            viewport={"width": access.viewport[0], "height": access.viewport[1]},
+        )
+        if access.cookies:
+            await context.add_cookies(list(access.cookies))  # type: ignore[arg-type]
+    except Error as error:
+        raise ConfigError(f"the browser refuses these settings ({str(error).splitlines()[0]})") from error
+    return context
+
+
+def _proxy(url: str) -> dict[str, str]:
+    """A proxy's address without credentials, and these apart, as the browser wants them."""
+    parts = urlsplit(url)
+    bare = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    found = {"server": bare}
+    if parts.username:
+        found |= {"username": unquote(parts.username), "password": unquote(parts.password or "")}
+    return found
 
 
 async def _user_agent(browser: Browser) -> str:

@@ -1,9 +1,9 @@
 """Recording what a page receives, over the browser's debugging protocol.
 
 Two sessions are joined. ``Fetch`` on the browser pauses every request twice: before it is sent, so that the address guard
-can refuse it, and when its response has come, so that the body can be read (this alone sees service workers and resources
-inside cross-site frames). ``Network`` on the page has what ``Fetch`` hides: ``Set-Cookie``, the raw request headers, the
-address that was connected to. Both name a request by the same network id.
+can refuse it, and when its response has come, so that the body can be read (this alone sees service workers, popups and
+resources inside cross-site frames). ``Network`` on the page has what ``Fetch`` hides: ``Set-Cookie``, the raw request
+headers, the address that was connected to. Both name a request by the same network id.
 
 Bodies arrive decoded, so ``Content-Encoding`` and ``Transfer-Encoding`` are kept under ``X-Orig-…`` names, as the field does.
 Every paused request is continued in ``finally``: the page never hangs because of the recorder.
@@ -12,95 +12,82 @@ Every paused request is continued in ``finally``: the page never hangs because o
 from __future__ import annotations
 
 import asyncio
-import base64
-import http.client
 import json
-import tempfile
+import time
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urldefrag
 
+from harvest.bodies import MAX_BODY_BYTES, new_body, read_stream, take_body
+from harvest.exchange import (
+    REDIRECTS,
+    Exchange,
+    NetworkFacts,
+    is_stream,
+    post_data,
+    response_headers,
+    write_exchange,
+)
 from harvest.guard import AddressGuard
-from harvest.warc import HttpMessage, WarcWriter, utc_now
-from store.records import AddressBlocked, Evidence, FetchError
+from harvest.warc import WarcWriter, utc_now
+from store.records import AddressBlocked, FetchError
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, CDPSession, Page
 
-#: Bodies up to this size are read in one message and handed on to the page; larger ones are streamed to disk and the page
-#: does without (handing 30 MiB back through the protocol took 22 s in a measurement).
-MAX_INLINE_BYTES = 16 * 1024 * 1024
+#: Bytes of all bodies of one page; what comes later is let through unrecorded, and the page's record says so.
+MAX_PAGE_BYTES = 1024 * 1024 * 1024
 
-#: What a body may weigh at most; the rest is cut off and the record says so.
-MAX_BODY_BYTES = 64 * 1024 * 1024
+#: Requests of one page that are recorded; a page that asks for more is a storm.
+MAX_EXCHANGES = 5_000
 
-#: Bodies above this wait on disk, not in memory, until the page is written.
-SPOOL_BYTES = 1024 * 1024
-
-#: Seconds that reading one body may take before the request is let go.
-BODY_TIMEOUT = 30.0
-
-#: Statuses without a body.
-BODILESS = frozenset({101, 204, 205, 301, 302, 303, 304, 307, 308})
-
-#: Kept under another name, because the body that is kept is decoded.
-RENAMED = {"content-encoding": "X-Orig-Content-Encoding", "transfer-encoding": "X-Orig-Transfer-Encoding"}
+#: Files that were asked for in parts are fetched whole, so many a page, in so many seconds each.
+MAX_WHOLE_FILES = 8
+WHOLE_FILE_TIMEOUT = 60.0
 
 
-@dataclass(slots=True)
-class Exchange:
-    """One request and its response, held until the page is written."""
-
-    url: str
-    method: str
-    status: int
-    kind: str
-    network_id: str | None
-    hop: int
-    request_headers: dict[str, str]
-    response_headers: list[tuple[str, str]]
-    post: bytes
-    body: IO[bytes]
-    size: int
-    date: str
-    truncated: str | None = None
-    evidence: Evidence | None = None
-
-
-@dataclass(slots=True)
-class _NetworkFacts:
-    """What the page's Network session knows of one request, one item a redirect hop."""
-
-    requests: list[dict[str, str]] = field(default_factory=list)
-    responses: list[dict[str, Any]] = field(default_factory=list)
-    address: str | None = None
+#: Requests without an answer for so many seconds no longer hold a page up: long polls, requests of closed frames.
+LOST_SECONDS = 3.0
 
 
 class Recorder:
-    """Records one page visit. ``start`` before navigating, ``finish`` once, after the page is done."""
+    """Records one page visit. ``start`` before navigating, ``write`` after the page is done, ``stop`` at the end."""
 
-    def __init__(self, browser: Browser, guard: AddressGuard, *, max_body: int = MAX_BODY_BYTES) -> None:
-        self.browser, self.guard, self.max_body = browser, guard, max_body
+    def __init__(
+        self,
+        browser: Browser,
+        guard: AddressGuard,
+        *,
+        max_body: int = MAX_BODY_BYTES,
+        connected: Callable[[str], str | None] = lambda _url: None,
+    ) -> None:
+        self.browser, self.guard, self.max_body, self.connected = browser, guard, max_body, connected
         self.exchanges: list[Exchange] = []
         self.blocked: list[str] = []
-        self.failed: list[tuple[str, str]] = []
+        self.unrecorded: list[dict[str, str]] = []
         self.main_block: AddressBlocked | FetchError | None = None
-        self._facts: dict[str, _NetworkFacts] = defaultdict(_NetworkFacts)
+        self._failed: dict[str, str] = {}
+        self._facts: dict[str, NetworkFacts] = defaultdict(NetworkFacts)
         self._hops: dict[str, int] = defaultdict(int)
         self._tasks: set[asyncio.Task[None]] = set()
         self._fetch: CDPSession | None = None
+        self._network: CDPSession | None = None
         self._main_url: str | None = None
-        self._dirty_hosts: set[str] = set()
+        self._bytes = 0
+        self._open: dict[str, float] = {}
+        self._stirred = time.monotonic()
 
     async def start(self, page: Page, url: str) -> None:
         """Attach to the browser and the page."""
         self._main_url = url
-        network = await page.context.new_cdp_session(page)
+        network = self._network = await page.context.new_cdp_session(page)
+        network.on("Network.requestWillBeSent", self._on_request)
         network.on("Network.requestWillBeSentExtraInfo", self._on_request_extra)
         network.on("Network.responseReceivedExtraInfo", self._on_response_extra)
         network.on("Network.responseReceived", self._on_response)
         network.on("Network.loadingFailed", self._on_failed)
+        network.on("Network.loadingFinished", self._on_finished)
         await network.send("Network.enable")
         self._fetch = await self.browser.new_browser_cdp_session()
         self._fetch.on("Fetch.requestPaused", self._on_paused)
@@ -111,6 +98,10 @@ class Recorder:
 
     # -- events ------------------------------------------------------------------------------------------------
 
+    def _on_request(self, event: dict[str, Any]) -> None:
+        facts = self._facts[event["requestId"]]
+        facts.url, facts.method = event["request"]["url"], event["request"].get("method", "GET")
+
     def _on_request_extra(self, event: dict[str, Any]) -> None:
         self._facts[event["requestId"]].requests.append(event.get("headers", {}))
 
@@ -118,11 +109,14 @@ class Recorder:
         self._facts[event["requestId"]].responses.append(event)
 
     def _on_response(self, event: dict[str, Any]) -> None:
-        response = event["response"]
-        self._facts[event["requestId"]].address = response.get("remoteIPAddress")
+        self._facts[event["requestId"]].address = event["response"].get("remoteIPAddress")
+
+    def _on_finished(self, event: dict[str, Any]) -> None:
+        self._open.pop(event["requestId"], None)
 
     def _on_failed(self, event: dict[str, Any]) -> None:
-        self.failed.append((event["requestId"], event.get("errorText", "")))
+        self._open.pop(event["requestId"], None)
+        self._failed[event["requestId"]] = event.get("errorText", "") or event.get("blockedReason", "failed")
 
     def _on_paused(self, event: dict[str, Any]) -> None:
         task = asyncio.ensure_future(self._handle(event))
@@ -131,10 +125,14 @@ class Recorder:
 
     async def _handle(self, event: dict[str, Any]) -> None:
         answered = False
+        key = event.get("networkId") or event["requestId"]
+        self._stirred = time.monotonic()
         try:
             if "responseStatusCode" in event:
                 answered = await self._on_response_paused(event)
+                self._open.pop(key, None)
             elif "responseErrorReason" not in event:
+                self._open[key] = self._stirred
                 answered = await self._on_request_paused(event)
         finally:
             if not answered:
@@ -142,15 +140,7 @@ class Recorder:
 
     async def _send(self, method: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
         """A command whose failure means only that the request or the page has gone meanwhile."""
-        from playwright.async_api import Error
-
-        if self._fetch is None:
-            return None
-        try:
-            found: dict[str, Any] = await self._fetch.send(method, parameters)
-        except Error:
-            return None
-        return found
+        return await _quietly(self._fetch, method, parameters)
 
     async def _on_request_paused(self, event: dict[str, Any]) -> bool:
         url = event["request"]["url"]
@@ -170,31 +160,41 @@ class Recorder:
             self.main_block = error
 
     def _is_main_redirect(self, url: str) -> bool:
-        return any(x.kind == "Document" and ("location", url) in _lower(x.response_headers) for x in self.exchanges)
+        return any(x.kind == "Document" and x.header("location") == url for x in self.exchanges)
 
     async def _on_response_paused(self, event: dict[str, Any]) -> bool:
-        headers = [(h["name"], h["value"]) for h in event.get("responseHeaders", [])]
-        if _is_stream(event, headers) or not event["request"]["url"].startswith(("http:", "https:")):
+        headers = response_headers(event)
+        url = event["request"]["url"]
+        if not url.startswith(("http:", "https:")):
             return False  # the browser's own pages (its PDF viewer) are not the site's
-        body = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed when the page is written
-        exchange = self._exchange(event, headers, body)
-        self.exchanges.append(exchange)
-        if exchange.status in BODILESS or exchange.method == "HEAD":
+        if is_stream(event, headers):
+            self._leave(event, "a stream has no end")
             return False
-        length = _content_length(headers)
-        if length is not None and length > MAX_INLINE_BYTES:
-            return await self._stream_body(event, exchange)
-        await self._read_body(event, exchange, length)
-        return False
+        if len(self.exchanges) >= MAX_EXCHANGES or self._bytes >= MAX_PAGE_BYTES:
+            self._leave(event, "the page is over its bounds")
+            return False
+        exchange = self._exchange(event, headers)
+        self.exchanges.append(exchange)
+        if not exchange.has_body:
+            return False
+        answered = await take_body(self._send, event, exchange, self.max_body)
+        self._bytes += exchange.size
+        return answered
 
-    def _exchange(self, event: dict[str, Any], headers: list[tuple[str, str]], body: IO[bytes]) -> Exchange:
+    def _leave(self, event: dict[str, Any], reason: str) -> None:
+        """Let a response through without keeping it, and say so in the page's record."""
+        request = event["request"]
+        if len(self.unrecorded) < MAX_EXCHANGES:
+            self.unrecorded.append({"url": request["url"], "method": request["method"], "reason": reason})
+
+    def _exchange(self, event: dict[str, Any], headers: list[tuple[str, str]]) -> Exchange:
         request = event["request"]
         network_id = event.get("networkId")
         hop = self._hops[network_id] if network_id else 0
         if network_id:
             self._hops[network_id] += 1
         return Exchange(
-            url=request["url"].split("#")[0],
+            url=urldefrag(request["url"]).url,
             method=request["method"],
             status=event["responseStatusCode"],
             kind=event.get("resourceType", "Other"),
@@ -202,63 +202,62 @@ class Recorder:
             hop=hop,
             request_headers=request.get("headers", {}),
             response_headers=headers,
-            post=_post_data(request),
-            body=body,
+            post=post_data(request),
+            body=new_body(),
             size=0,
             date=utc_now(),
         )
 
-    async def _read_body(self, event: dict[str, Any], exchange: Exchange, length: int | None) -> None:
-        try:
-            command = self._send("Fetch.getResponseBody", {"requestId": event["requestId"]})
-            found = await asyncio.wait_for(command, BODY_TIMEOUT)
-        except TimeoutError:
-            exchange.truncated = "time"
-            return
-        if found is None:
-            exchange.truncated = "disconnect"
-            return
-        data = base64.b64decode(found["body"]) if found["base64Encoded"] else found["body"].encode()
-        self._keep(exchange, data)
-        encoded = any(name.lower() == "content-encoding" for name, _ in exchange.response_headers)
-        if length is not None and not encoded and len(data) < length:
-            exchange.truncated = "disconnect"  # the browser calls a body that was cut off a success
-
-    def _keep(self, exchange: Exchange, data: bytes) -> bool:
-        """Append to the spooled body; ``False`` when the bound is reached."""
-        room = self.max_body - exchange.size
-        exchange.body.write(data[:room])
-        exchange.size += min(len(data), room)
-        if len(data) > room:
-            exchange.truncated = "length"
-            return False
-        return True
-
-    async def _stream_body(self, event: dict[str, Any], exchange: Exchange) -> bool:
-        """Stream a large body to disk; the page gets a failure in its place."""
-        found = await self._send("Fetch.takeResponseBodyAsStream", {"requestId": event["requestId"]})
-        if found is None:
-            exchange.truncated = "disconnect"
-            return False
-        while True:
-            part = await self._send("IO.read", {"handle": found["stream"], "size": 1 << 20})
-            if part is None:
-                exchange.truncated = "disconnect"
-                break
-            data = base64.b64decode(part["data"]) if part.get("base64Encoded") else part["data"].encode()
-            if not self._keep(exchange, data) or part["eof"]:
-                break
-        await self._send("IO.close", {"handle": found["stream"]})
-        await self._send("Fetch.failRequest", {"requestId": event["requestId"], "errorReason": "Aborted"})
-        return True
-
     # -- the end of the page -----------------------------------------------------------------------------------
+
+    def quiet_for(self, seconds: float) -> bool:
+        """Whether nothing was asked for so long and nothing is under way, but for what has been waiting for ages."""
+        now = time.monotonic()
+        busy = any(now - since < LOST_SECONDS for since in self._open.values())
+        return not busy and not self._tasks and now - self._stirred >= seconds
 
     async def settle(self, seconds: float) -> None:
         """Wait, at most so long, for bodies that are being read."""
         pending = set(self._tasks)
         if pending:
             await asyncio.wait(pending, timeout=seconds)
+
+    async def fetch_whole_files(self, page: Page) -> None:
+        """Fetch whole what the page asked for in parts (206): parts alone cannot be replayed."""
+        whole = {x.url for x in self.exchanges if x.status == 200}
+        wanted = dict.fromkeys(x.url for x in self.exchanges if x.status == 206 and x.method == "GET")
+        if not wanted or self._network is None:
+            return
+        tree = await _quietly(self._network, "Page.getFrameTree", {})
+        if tree is None:
+            return
+        for url in [url for url in wanted if url not in whole][:MAX_WHOLE_FILES]:
+            await self._fetch_whole(url, tree["frameTree"]["frame"]["id"])
+
+    async def _fetch_whole(self, url: str, frame: str) -> None:
+        options = {"disableCache": False, "includeCredentials": True}
+        command = _quietly(
+            self._network, "Network.loadNetworkResource", {"frameId": frame, "url": url, "options": options}
+        )
+        try:
+            found = await asyncio.wait_for(command, WHOLE_FILE_TIMEOUT)
+        except TimeoutError:
+            return
+        resource = (found or {}).get("resource", {})
+        if not resource.get("success") or "stream" not in resource:
+            return
+        exchange = Exchange(
+            url=url, method="GET", status=int(resource.get("httpStatusCode", 200)), kind="Media", network_id=None, hop=0,
+            request_headers={}, response_headers=list(resource.get("headers", {}).items()), post=b"",
+            body=new_body(), size=0, date=utc_now(),
+        )  # fmt: skip
+
+        async def send(method: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
+            return await _quietly(self._network, method, parameters)
+
+        await read_stream(send, resource["stream"], exchange, self.max_body)
+        if exchange.status == 200:
+            self.exchanges.append(exchange)
 
     async def stop(self) -> None:
         """Let everything through from now on."""
@@ -267,16 +266,24 @@ class Recorder:
             task.cancel()
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _detach(self._fetch)  # the page's own session goes with the page; detaching it would wait for its answer
+        for exchange in self.exchanges:
+            exchange.body.close()
+
+    def address(self, exchange: Exchange) -> str | None:
+        """The address that a response came from."""
+        facts = self._facts.get(exchange.network_id or "")
+        return self.connected(exchange.url) or (facts.address if facts else None) or None
 
     def rebound(self) -> AddressBlocked | None:
         """Drop what came from a private address all the same (a name that changed its answer); the first such case."""
         first: AddressBlocked | None = None
         kept = []
         for exchange in self.exchanges:
-            facts = self._facts.get(exchange.network_id or "")
             try:
-                if facts and facts.address:
-                    self.guard.check_address(facts.address, exchange.url)
+                address = self.address(exchange)
+                if address:
+                    self.guard.check_address(address, exchange.url)
                 kept.append(exchange)
             except AddressBlocked as error:
                 first = first or error
@@ -285,30 +292,22 @@ class Recorder:
         return first
 
     def main_exchange(self, final_url: str) -> Exchange | None:
-        """The exchange that the page itself came with: the last document of that URL, else the last of any."""
-        documents = [x for x in self.exchanges if x.kind == "Document" and x.status not in (301, 302, 303, 307, 308)]
-        same = [x for x in documents if x.url == final_url.split("#")[0]]
+        """The exchange that the page itself came with: the last document of that URL, else the first of any."""
+        documents = [x for x in self.exchanges if x.kind == "Document" and x.status not in REDIRECTS]
+        same = [x for x in documents if x.url == urldefrag(final_url).url]
         return same[-1] if same else documents[0] if documents else None
 
     def write(self, writer: WarcWriter) -> int:
-        """Write all exchanges, redirects first as they came. Returns how many."""
+        """Write all exchanges in the order in which they came. Returns how many."""
         for exchange in self.exchanges:
             if exchange.evidence:
                 continue  # written already, before something went wrong
-            facts = self._facts.get(exchange.network_id or "") or _NetworkFacts()
-            response = HttpMessage(*_response_head(exchange, facts), exchange.body, exchange.truncated)
-            request = HttpMessage(*_request_head(exchange, facts))
-            request.body.write(exchange.post)
-            request.body.seek(0)
-            exchange.body.seek(0)
-            exchange.evidence = writer.exchange(
-                exchange.url, response, request, date=exchange.date, address=facts.address
-            )
-            exchange.body.close()
+            facts = self._facts.get(exchange.network_id or "") or NetworkFacts()
+            exchange.evidence = write_exchange(writer, exchange, facts, self.address(exchange))
         return len(self.exchanges)
 
-    def page_info(self, url: str) -> bytes:
-        """Every URL of the page with its status, type and record, as JSON."""
+    def page_info(self, url: str, **more: object) -> bytes:
+        """Every URL of the page with its status, type, record or error, as JSON."""
         rows = [
             {
                 "url": x.url,
@@ -317,62 +316,46 @@ class Recorder:
                 "type": x.kind,
                 "bytes": x.size,
                 "truncated": x.truncated,
+                "headers": "network"
+                if x.network_id in self._facts and self._facts[x.network_id].responses
+                else "fetch",
                 "record_id": x.evidence.record_id if x.evidence else None,
             }
             for x in self.exchanges
         ]
-        return json.dumps({"page": url, "resources": rows, "blocked": self.blocked}, indent=1).encode()
+        info = {"page": url, "resources": rows, "failed": self._failures(), "unrecorded": self.unrecorded}
+        return json.dumps({**info, "blocked": self.blocked, **more}, indent=1, ensure_ascii=False).encode(
+            "utf-8", "replace"
+        )
+
+    def _failures(self) -> list[dict[str, str | None]]:
+        """Requests that brought nothing, with the browser's reason."""
+        recorded = {x.network_id for x in self.exchanges}
+        return [
+            {"url": self._facts[key].url, "method": self._facts[key].method, "error": error}
+            for key, error in self._failed.items()
+            if key in self._facts and self._facts[key].url and key not in recorded
+        ]
 
 
-def _lower(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name.lower(), value) for name, value in headers]
+async def _quietly(session: CDPSession | None, method: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """A command whose failure means only that its target has gone meanwhile."""
+    from playwright.async_api import Error
+
+    if session is None:
+        return None
+    try:
+        found: dict[str, Any] = await session.send(method, parameters)
+    except Error:
+        return None
+    return found
 
 
-def _is_stream(event: dict[str, Any], headers: list[tuple[str, str]]) -> bool:
-    """Event streams and sockets have no end that could be waited for."""
-    types = [value for name, value in headers if name.lower() == "content-type"]
-    return event.get("resourceType") in ("EventSource", "WebSocket") or any("event-stream" in t for t in types)
+async def _detach(session: CDPSession | None) -> None:
+    from playwright.async_api import Error
 
-
-def _content_length(headers: list[tuple[str, str]]) -> int | None:
-    for name, value in headers:
-        if name.lower() == "content-length" and value.strip().isdigit():
-            return int(value)
-    return None
-
-
-def _post_data(request: dict[str, Any]) -> bytes:
-    entries = request.get("postDataEntries")
-    if entries:
-        return b"".join(base64.b64decode(entry.get("bytes", "")) for entry in entries)
-    return str(request.get("postData", "")).encode("utf-8", "surrogatepass") if request.get("hasPostData") else b""
-
-
-def _clean(value: str) -> str:
-    """A header value on one line, in characters that HTTP knows."""
-    return " ".join(value.split("\r")).encode("latin-1", "backslashreplace").decode("latin-1")
-
-
-def _response_head(exchange: Exchange, facts: _NetworkFacts) -> tuple[str, list[tuple[str, str]]]:
-    headers = exchange.response_headers
-    if exchange.hop < len(facts.responses):
-        raw = facts.responses[exchange.hop].get("headers", {})
-        headers = [(name, line) for name, value in raw.items() for line in str(value).split("\n")]
-    kept = [(RENAMED.get(name.lower(), name), _clean(value)) for name, value in headers if not name.startswith(":")]
-    kept = [(name, value) for name, value in kept if name.lower() != "content-length"]
-    if exchange.status not in BODILESS and exchange.method != "HEAD":
-        kept.append(("Content-Length", str(exchange.size)))
-    reason = http.client.responses.get(exchange.status, "")
-    return f"HTTP/1.1 {exchange.status} {reason}".rstrip(), kept
-
-
-def _request_head(exchange: Exchange, facts: _NetworkFacts) -> tuple[str, list[tuple[str, str]]]:
-    headers = exchange.request_headers
-    if exchange.hop < len(facts.requests):
-        headers = facts.requests[exchange.hop]
-    kept = [(name, _clean(str(value))) for name, value in headers.items() if not name.startswith(":")]
-    parts = urlsplit(exchange.url)
-    if not any(name.lower() == "host" for name, _ in kept):
-        kept.insert(0, ("Host", parts.netloc))
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return f"{exchange.method} {target} HTTP/1.1", kept
+    if session is not None:
+        try:
+            await session.detach()
+        except Error:
+            return  # gone with its page

@@ -6,17 +6,21 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from harvest.access import Access, public_argv
+from harvest.behaviours import Budget
+from harvest.bodies import MAX_BODY_BYTES
 from harvest.browser import BrowserChoice, browser_version, find_browser, launch, new_context
 from harvest.guard import AddressGuard
-from harvest.recorder import MAX_BODY_BYTES
 from harvest.robots import RobotsCache, RobotsDecision
+from harvest.socks import GuardedProxy
 from harvest.visit import PageCapture, VisitOptions, visit, write_visit
 from harvest.warc import WarcWriter, utc_now
 from store.records import FetchError
@@ -44,9 +48,12 @@ class HarvestOptions:
     timeout_s: float = 30.0
     max_body: int = MAX_BODY_BYTES
     screenshot: bool = True
-    contact: str | None = None
+    behaviours: bool = True
+    budget: Budget = field(default_factory=Budget)
+    access: Access = field(default_factory=Access)
     argv: tuple[str, ...] = ()
     browser: str | None = None
+    endpoint: str | None = None
 
 
 class _Politeness:
@@ -81,11 +88,12 @@ async def harvest_urls(
     ``error`` and does not stop the others. Raises ``BrowserUnavailable`` when no browser starts. Cancelling leaves whole
     records only.
     """
-    choice = find_browser(options.browser)
+    choice = BrowserChoice(options.endpoint, "endpoint") if options.endpoint else find_browser(options.browser)
     software = f"chorus {chorus_version()}, {browser_version(choice)}"
-    guard = AddressGuard(allow_private=options.allow_private)
+    guard = AddressGuard(allow_private=options.allow_private, allow_hosts=options.access.allow_hosts)
     writer = WarcWriter(warc_dir, _info(software, options))
-    agent = f"chorus/{chorus_version()}" + (f" (+{options.contact})" if options.contact else "")
+    contact = options.access.contact
+    agent = f"chorus/{chorus_version()}" + (f" (+{contact})" if contact else "")
     robots = RobotsCache(guard, agent, writer)
     session = _Session(choice, writer, guard, robots, options, software)
     try:
@@ -102,8 +110,8 @@ def _info(software: str, options: HarvestOptions) -> dict[str, str]:
         "format": "WARC File Format 1.1",
         "conformsTo": "https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
         "robots": "ignored" if options.ignore_robots else "classic",
-        "operator": options.contact or "not given",
-        "command": " ".join(options.argv or sys.argv),
+        "operator": options.access.contact or "not given",
+        "command": public_argv(options.argv or sys.argv),
         "bodies": "as the browser decoded them; transfer and content encodings are kept as X-Orig-… headers",
     }
 
@@ -123,10 +131,12 @@ class _Session:
         self.choice, self.writer, self.guard, self.robots = choice, writer, guard, robots
         self.options, self.software = options, software
         self.politeness = _Politeness(options.delay)
+        self.proxy: GuardedProxy | None = None
 
     async def run(self, urls: Sequence[str], on_page: Callable[[PageCapture], None]) -> list[str]:
         """Harvest with one browser; returns what is left when it died."""
-        async with launch(self.choice) as browser:
+        async with launch(self.choice) as browser, self._way_out() as proxy:
+            self.proxy = proxy
             for n, url in enumerate(urls):
                 capture = await self._one(browser, url)
                 write_visit(self.writer, capture)
@@ -135,6 +145,15 @@ class _Session:
                 if not browser.is_connected():
                     return list(urls[n + 1 :])
         return []
+
+    @asynccontextmanager
+    async def _way_out(self) -> AsyncIterator[GuardedProxy | None]:
+        """The guarded proxy, but where all addresses are allowed, the user's own proxy is used, or the browser is remote."""
+        if self.options.allow_private or self.options.access.proxy or self.options.endpoint:
+            yield None
+            return
+        async with GuardedProxy(self.guard) as proxy:
+            yield proxy
 
     async def _one(self, browser: Browser, url: str) -> PageCapture:
         """Capture one page; whatever goes wrong with it becomes a capture with ``error``."""
@@ -158,17 +177,31 @@ class _Session:
         from playwright.async_api import Error
 
         try:
-            context = await new_context(browser, contact=self.options.contact, version=chorus_version())
+            context = await new_context(
+                browser,
+                self.options.access,
+                version=chorus_version(),
+                guarded_proxy=self.proxy.url if self.proxy else None,
+            )
             try:
-                bounds = VisitOptions(
-                    timeout_s=self.options.timeout_s, max_body=self.options.max_body, screenshot=self.options.screenshot
+                return await visit(
+                    browser,
+                    context,
+                    url,
+                    writer=self.writer,
+                    guard=self.guard,
+                    options=self._bounds(),
+                    connected=self.proxy.connected if self.proxy else lambda _url: None,
                 )
-                return await visit(browser, context, url, writer=self.writer, guard=self.guard, options=bounds)
             finally:
                 await context.close()
         except Error as error:
             first = str(error).splitlines()[0]
             raise FetchError(f"{url}: the browser failed on this page ({first})", url=url) from error
+
+    def _bounds(self) -> VisitOptions:
+        names = ("timeout_s", "max_body", "screenshot", "behaviours", "budget")
+        return VisitOptions(**{name: getattr(self.options, name) for name in names})
 
     @staticmethod
     def _failure(url: str, message: str, hint: str | None) -> PageCapture:

@@ -1,91 +1,60 @@
-"""Visiting one page: load it, let it settle, keep everything as WARC records, and read captures back from them.
-
-What chorus makes itself is kept in resource records named ``urn:chorus:KIND:URL`` with KIND one of ``dom`` (the rendered
-page, open shadow roots included), ``frame`` (a child frame's), ``screenshot``, ``text``, ``pageinfo`` (every URL of the page
-with its status) and ``visit`` (the capture as JSON; all that a rebuild needs).
-"""
+"""Visiting one page: load it, bring it to show all it has, and keep everything as WARC records."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urldefrag
 
-from harvest.recorder import MAX_BODY_BYTES, Recorder
-from harvest.warc import WarcWriter, read_record, read_records, utc_now
-from store.records import Evidence, FetchError
+from harvest.behaviours import Budget, Done, behave, hide_banners
+from harvest.bodies import MAX_BODY_BYTES
+from harvest.capture import PREFIX, PageCapture, captures_from_warc, write_visit
+from harvest.exchange import Exchange
+from harvest.obstacles import Seen, describe, obstacle
+from harvest.recorder import Recorder
+from harvest.snapshot import MAX_DOM_BYTES, keep_frames, page_html, page_text, view_picture, whole_picture
+from harvest.warc import WarcWriter, utc_now
+from store.records import FetchError
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, Frame, Page
+    from playwright.async_api import Browser, BrowserContext, Page
 
     from harvest.guard import AddressGuard
 
-#: Screenshots end here: beyond it Chromium's own limit (16,384 device pixels) would give blank or failed pictures.
-MAX_SCREENSHOT_PIXELS = 16_000
-
-#: Scrolling to wake lazily loaded parts: so many screens, with so many seconds after each.
-SCROLL_STEPS = 20
-SCROLL_PAUSE = 0.05
+__all__ = ["PageCapture", "VisitOptions", "captures_from_warc", "visit", "write_visit"]
 
 #: Seconds that the network may stay busy after the page has loaded before it is taken as it is.
 SETTLE_SECONDS = 5.0
 
-#: A rendered page above this is not a page that a thread can be read from.
-MAX_DOM_BYTES = 32 * 1024 * 1024
+#: The network counts as quiet when nothing was asked for and nothing is under way for so many seconds.
+QUIET_SECONDS = 0.15
 
-PREFIX = "urn:chorus:"
+#: Scripts and pages in which this stands may hide content in closed shadow roots.
+_SHADOW_MARKS = (b"attachShadow", b"shadowrootmode")
 
-#: The whole page as HTML, open shadow roots as declarative templates.
-_SERIALISE = """() => {
-  const roots = [];
-  const walk = (node) => {
-    for (const element of node.querySelectorAll('*')) {
-      if (element.shadowRoot) { roots.push(element.shadowRoot); walk(element.shadowRoot); }
-    }
-  };
-  walk(document);
-  const type = document.doctype ? '<!DOCTYPE ' + document.doctype.name + '>' : '';
-  const html = document.documentElement;
-  if (!roots.length || !html.getHTML) return type + html.outerHTML;
-  const open = html.cloneNode(false).outerHTML.replace(/<\\/html>$/, '');
-  return type + open + html.getHTML({shadowRoots: roots}) + '</html>';
-}"""
+#: Seconds that a page may name in ``Retry-After`` and be believed: a day.
+MAX_RETRY_AFTER = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitOptions:
-    """Bounds of one visit: seconds to load, bytes of one body, whether to take a picture."""
+    """Bounds of one visit: seconds to load, bytes of one body, whether to take pictures, and how far to follow the page."""
 
     timeout_s: float = 30.0
     max_body: int = MAX_BODY_BYTES
     screenshot: bool = True
+    behaviours: bool = True
+    budget: Budget = field(default_factory=Budget)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageCapture:
-    """What one visit found. ``error`` says in words why there is nothing to read; ``html`` is the rendered page.
+T = TypeVar("T")
 
-    A page that could not be had at all has ``error`` and no records but its own visit record.
-    """
 
-    url: str
-    captured_at: str
-    final_url: str | None = None
-    status: int | None = None
-    media_type: str | None = None
-    error: str | None = None
-    html: str | None = None
-    responses: int = 0
-    blocked: int = 0
-    robots: str | None = None
-    software: str | None = None
-    response: Evidence | None = None
-    dom: Evidence | None = None
-    screenshot: Evidence | None = None
-    text: Evidence | None = None
+class _Crash(Exception):
+    """The renderer died."""
 
 
 async def visit(
@@ -96,39 +65,75 @@ async def visit(
     writer: WarcWriter,
     guard: AddressGuard,
     options: VisitOptions,
+    connected: Callable[[str], str | None] = lambda _url: None,
 ) -> PageCapture:
-    """Capture one page into ``writer``. Raises ``FetchError`` (or ``AddressBlocked``) when there is no page to capture."""
+    """Capture one page into ``writer``. Raises ``FetchError`` (or ``AddressBlocked``) when there is no page to capture.
+
+    ``connected`` tells the address that connections for a URL went to, where they go through the guarded proxy.
+    """
     await guard.check(url)
     page = await context.new_page()
-    _tame(page, context)
-    recorder = Recorder(browser, guard, max_body=options.max_body)
+    crashed = _tame(page, context)
+    recorder = Recorder(browser, guard, max_body=options.max_body, connected=connected)
     await recorder.start(page, url)
     try:
-        problem = await _load(page, url, recorder, options)
-        await recorder.settle(SETTLE_SECONDS)
-        return await _keep(page, url, recorder, writer, options, problem)
-    except FetchError:
-        writer.begin_page()  # what came before it failed is kept: redirects, for one
+        return await _or_crash(crashed, _visit(page, url, recorder, writer, options))
+    except _Crash:
+        raise FetchError(f"{url}: the page crashed its browser process", url=url) from None
+    finally:
+        writer.begin_page()  # what came before a failure is kept: redirects, for one
         recorder.rebound()
         recorder.write(writer)
-        raise
-    finally:
         await recorder.stop()
 
 
-def _tame(page: Page, context: BrowserContext) -> None:
-    """Dialogs are dismissed and popups closed: neither may hold the visit up."""
+async def _visit(page: Page, url: str, recorder: Recorder, writer: WarcWriter, options: VisitOptions) -> PageCapture:
+    problem = await _load(page, url, recorder, options)
+    done = Done()
+    if problem is None and options.behaviours and _is_page(recorder.main_exchange(page.url)):
+        done = await behave(page, options.budget, lambda: _idle(recorder))
+    await recorder.fetch_whole_files(page)
+    await recorder.settle(SETTLE_SECONDS)
+    return await _keep(page, url, recorder, writer, options, problem, done)
+
+
+def _tame(page: Page, context: BrowserContext) -> asyncio.Event:
+    """Dialogs are dismissed and popups closed: neither may hold the visit up. The event is set when the renderer dies."""
 
     async def close(popup: Page) -> None:
-        if popup is not page:
-            await popup.close()
+        from playwright.async_api import Error
 
+        if popup is not page:
+            try:
+                await popup.close()
+            except Error:
+                return  # it closed itself
+
+    crashed = asyncio.Event()
+    page.on("crash", lambda _: crashed.set())
     page.on("dialog", lambda dialog: dialog.dismiss())
     context.on("page", close)
+    return crashed
+
+
+async def _or_crash(crashed: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``; raises ``_Crash`` as soon as the renderer dies, which Playwright would wait out."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(crashed.wait())
+    waiting: list[asyncio.Future[Any]] = [task, watch]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise _Crash
+        return task.result()
+    finally:
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def _load(page: Page, url: str, recorder: Recorder, options: VisitOptions) -> str | None:
-    """Navigate, settle and scroll. Returns what went wrong after the main response came, if anything did."""
+    """Navigate and settle. Returns what went wrong after the main response came, if anything did."""
     from playwright.async_api import Error
     from playwright.async_api import TimeoutError as TooSlow
 
@@ -145,8 +150,15 @@ async def _load(page: Page, url: str, recorder: Recorder, options: VisitOptions)
         if recorder.main_exchange(url) is None:
             raise FetchError(f"{url}: {_reason(error)}", url=url) from None
         return _reason(error)
-    await _settle(page)
+    await _idle(recorder)
     return None
+
+
+async def _idle(recorder: Recorder) -> None:
+    """Wait until the network is quiet, or the time for that is over."""
+    end = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < end and not recorder.quiet_for(QUIET_SECONDS):
+        await asyncio.sleep(0.03)
 
 
 def _reason(error: Exception) -> str:
@@ -158,156 +170,143 @@ def _reason(error: Exception) -> str:
     return first.split(": ", 1)[-1]
 
 
-async def _settle(page: Page) -> None:
-    """Scroll through the page so that lazy parts load, then wait (bounded) until the network is quiet."""
-    from playwright.async_api import Error
-
-    try:
-        for _ in range(SCROLL_STEPS):
-            at_end = await page.evaluate(
-                "() => { window.scrollBy(0, window.innerHeight);"
-                " return window.scrollY + window.innerHeight >= document.documentElement.scrollHeight - 2 }"
-            )
-            await page.wait_for_timeout(SCROLL_PAUSE * 1000)
-            if at_end:
-                break
-        await page.evaluate("() => window.scrollTo(0, 0)")
-        await page.wait_for_load_state("networkidle", timeout=SETTLE_SECONDS * 1000)
-    except Error:
-        return  # still busy, or navigated away: taken as it is
+def _is_page(main: Exchange | None) -> bool:
+    return main is not None and main.media_type in ("text/html", "application/xhtml+xml")
 
 
 async def _keep(
-    page: Page, url: str, recorder: Recorder, writer: WarcWriter, options: VisitOptions, problem: str | None
+    page: Page,
+    url: str,
+    recorder: Recorder,
+    writer: WarcWriter,
+    options: VisitOptions,
+    problem: str | None,
+    done: Done,
 ) -> PageCapture:
-    """Write all records of the page, the visit record last: a capture without it never counted."""
+    """Write all records of the page but the visit record."""
     rebound = recorder.rebound()
     main = recorder.main_exchange(page.url if page.url.startswith("http") else url)
     if main is None:
         raise rebound or FetchError(f"{url}: {problem or 'no answer'}", url=url)
-    now = utc_now()
+    closed_roots = _may_hide_roots(recorder)
     writer.begin_page()
     count = recorder.write(writer)
     capture = PageCapture(
         url=url,
-        captured_at=now,
-        final_url=main.url,
+        captured_at=utc_now(),
+        final_url=_final_url(page, main),
         status=main.status,
-        media_type=_media_type(main.response_headers),
+        media_type=main.media_type,
         error=_lasting(problem, main.truncated),
+        retry_after=_retry_after(main),
         responses=count,
         blocked=len(recorder.blocked),
+        actions=len(done.clicks),
         response=main.evidence,
     )
-    if _is_html(capture.media_type) and problem is None:
-        capture = await _keep_rendered(page, capture, writer, options)
-    writer.resource(f"{PREFIX}pageinfo:{url}", "application/json", recorder.page_info(url), date=now)
+    if _is_page(main) and problem is None:
+        capture = await _keep_rendered(page, capture, main, writer, options, closed_roots)
+    info = recorder.page_info(url, behaviours=done.to_json(), robots=None)
+    writer.resource(f"{PREFIX}pageinfo:{url}", "application/json", info, date=capture.captured_at)
     return capture
+
+
+def _may_hide_roots(recorder: Recorder) -> bool:
+    """Whether any script or document of the page speaks of shadow roots; asked before the bodies are written."""
+    for exchange in recorder.exchanges:
+        if exchange.kind in ("Document", "Script") and not exchange.body.closed:
+            exchange.body.seek(0)
+            data = exchange.body.read(MAX_DOM_BYTES)
+            exchange.body.seek(0, 2)
+            if any(mark in data for mark in _SHADOW_MARKS):
+                return True
+    return False
+
+
+def _final_url(page: Page, main: Exchange) -> str:
+    """Where the page came from in the end; a script may have changed the address since (history API)."""
+    shown = urldefrag(page.url).url
+    return main.url if not shown.startswith("http") else shown
+
+
+def _retry_after(main: Exchange) -> float | None:
+    """Seconds that a busy site asks for (RFC 9110, section 10.2.3: seconds or a date)."""
+    value = main.header("retry-after")
+    if value is None or main.status not in (429, 503):
+        return None
+    if value.strip().isdigit():
+        return min(float(value), MAX_RETRY_AFTER)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        wait = parsedate_to_datetime(value).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return None
+    return min(max(0.0, wait), MAX_RETRY_AFTER)
 
 
 def _lasting(problem: str | None, truncated: str | None) -> str | None:
     """What is wrong with the page itself. A download is none: it is kept, there is only nothing to read in it."""
     if truncated == "disconnect":
         return "the connection broke before the whole page had come"
+    if truncated == "time":
+        return "the page did not come to an end in time"
     if problem and ("download" in problem.lower() or "aborted" in problem.lower()):
         return None
     return problem
 
 
-def _media_type(headers: list[tuple[str, str]]) -> str | None:
-    for name, value in headers:
-        if name.lower() == "content-type":
-            return value.split(";")[0].split(",")[0].strip().lower() or None
-    return None
-
-
-def _is_html(media_type: str | None) -> bool:
-    return media_type in ("text/html", "application/xhtml+xml")
-
-
-async def _keep_rendered(page: Page, capture: PageCapture, writer: WarcWriter, options: VisitOptions) -> PageCapture:
+async def _keep_rendered(
+    page: Page,
+    capture: PageCapture,
+    main: Exchange,
+    writer: WarcWriter,
+    options: VisitOptions,
+    closed_roots: bool,
+) -> PageCapture:
     from playwright.async_api import Error
 
     url, now = capture.url, capture.captured_at
     try:
-        html = await _html(page.main_frame)
+        html = await page_html(page, closed_roots=closed_roots)
     except Error as error:
         return replace(capture, error=f"the page could not be read ({_reason(error)})")
     data = html.encode("utf-8", "replace")
     if len(data) > MAX_DOM_BYTES:
         return replace(capture, error=f"the rendered page is too large ({len(data)} bytes)")
     dom = writer.resource(f"{PREFIX}dom:{url}", "text/html; charset=utf-8", data, date=now)
-    await _keep_frames(page, writer, now)
-    text = await _text(page)
-    text_evidence = writer.resource(f"{PREFIX}text:{url}", "text/plain; charset=utf-8", text, date=now)
-    picture = await _screenshot(page) if options.screenshot else None
-    shot = writer.resource(f"{PREFIX}screenshot:{url}", "image/png", picture, date=now) if picture else None
-    return replace(capture, html=data.decode(), dom=dom, text=text_evidence, screenshot=shot)
+    parts = await keep_frames(page, writer, now)
+    text = await page_text(page)
+    evidence = writer.resource(f"{PREFIX}text:{url}", "text/plain; charset=utf-8", text, date=now)
+    found = _obstacle(capture, main, html, text)
+    capture = replace(
+        capture, html=data.decode(), dom=dom, text=evidence, parts=parts, obstacle=found,
+        error=capture.error or (describe(found) if found else None),
+    )  # fmt: skip
+    return await _keep_pictures(page, capture, writer) if options.screenshot else capture
 
 
-async def _html(frame: Frame) -> str:
-    return str(await frame.evaluate(_SERIALISE))
-
-
-async def _keep_frames(page: Page, writer: WarcWriter, now: str) -> None:
-    from playwright.async_api import Error
-
-    for frame in page.frames[1:]:
-        if not frame.url.startswith("http"):
-            continue
-        try:
-            data = (await _html(frame)).encode("utf-8", "replace")
-        except Error:
-            continue  # the frame has gone meanwhile
-        if len(data) <= MAX_DOM_BYTES:
-            writer.resource(f"{PREFIX}frame:{urldefrag(frame.url).url}", "text/html; charset=utf-8", data, date=now)
-
-
-async def _text(page: Page) -> bytes:
-    from playwright.async_api import Error
-
-    try:
-        text = await page.evaluate("() => document.body ? document.body.innerText : ''")
-    except Error:
-        return b""
-    return str(text).encode("utf-8", "replace")
-
-
-async def _screenshot(page: Page) -> bytes | None:
-    """The whole page, or its upper part where it is taller than a picture can be; ``None`` if the browser gives none."""
-    from playwright.async_api import Error
-
-    try:
-        size = await page.evaluate(
-            "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+def _obstacle(capture: PageCapture, main: Exchange, html: str, text: bytes) -> str | None:
+    headers = {name.lower(): value for name, value in main.response_headers}
+    return obstacle(
+        Seen(
+            url=capture.url,
+            final_url=capture.final_url or capture.url,
+            status=capture.status or 0,
+            headers=headers,
+            html=html,
+            text=text.decode("utf-8", "replace"),
         )
-        if size[1] <= MAX_SCREENSHOT_PIXELS:
-            return await page.screenshot(full_page=True, timeout=15_000, animations="disabled")
-        clip = {"x": 0, "y": 0, "width": min(size[0], 4000), "height": MAX_SCREENSHOT_PIXELS}
-        return await page.screenshot(full_page=True, clip=clip, timeout=15_000, animations="disabled")  # type: ignore[arg-type]
-    except Error:
-        return None
+    )
 
 
-def write_visit(writer: WarcWriter, capture: PageCapture) -> None:
-    """Write the capture itself; the last record of a page."""
-    writer.begin_page()
-    row = {name: value for name, value in asdict(capture).items() if name != "html"}
-    data = json.dumps(row, indent=1, ensure_ascii=False).encode("utf-8", "replace")
-    writer.resource(f"{PREFIX}visit:{capture.url}", "application/json", data, date=capture.captured_at)
-
-
-def captures_from_warc(path: Path) -> Iterator[PageCapture]:
-    """The captures of a WARC file that chorus wrote, equal to what ``visit`` returned for them."""
-    for record in read_records(path, frozenset({"resource"})):
-        if not (record.uri or "").startswith(f"{PREFIX}visit:"):
-            continue
-        row: dict[str, Any] = json.loads(record.payload)
-        for name in ("response", "dom", "screenshot", "text"):
-            row[name] = Evidence(**row[name]) if row[name] else None
-        capture = PageCapture(**row)
-        yield replace(capture, html=_read_html(path.parent, capture.dom)) if capture.dom else capture
-
-
-def _read_html(directory: Path, dom: Evidence) -> str:
-    return read_record(directory / dom.warc, dom.offset).payload.decode("utf-8", "replace")
+async def _keep_pictures(page: Page, capture: PageCapture, writer: WarcWriter) -> PageCapture:
+    """The window first, then the whole page; banners that cover content are hidden for both, the record is made by now."""
+    await hide_banners(page)
+    kept = {}
+    for kind, take in (("view", view_picture), ("screenshot", whole_picture)):
+        picture = await take(page)
+        if picture:
+            uri = f"{PREFIX}{kind}:{capture.url}"
+            kept[kind] = writer.resource(uri, "image/png", picture, date=capture.captured_at)
+    return replace(capture, view=kept.get("view"), screenshot=kept.get("screenshot"))

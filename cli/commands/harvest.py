@@ -43,6 +43,33 @@ def harvest(
     ignore_robots: Annotated[
         bool, typer.Option("--ignore-robots", help="Fetch what robots.txt forbids; recorded.")
     ] = False,
+    profile: options.Profile = None,
+    cookies: Annotated[
+        Path | None, typer.Option("--cookies", metavar="FILE", help="cookies.txt or JSON, for pages behind a log-in.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", metavar="'NAME: VALUE'", help="Send this header; may be repeated.")
+    ] = None,
+    proxy: Annotated[str | None, typer.Option("--proxy", metavar="URL", help="http:// or socks5:// proxy.")] = None,
+    locale: Annotated[
+        str | None, typer.Option("--locale", help="The browser's language.", show_default="en-US")
+    ] = None,
+    timezone: Annotated[str | None, typer.Option("--timezone", help="For example Europe/Lisbon.")] = None,
+    viewport: Annotated[str | None, typer.Option("--viewport", help="The window.", show_default="1280x960")] = None,
+    browser_endpoint: Annotated[
+        str | None, typer.Option("--browser-endpoint", metavar="URL", help="Use a running browser (its CDP address).")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="HOST[:PORT]", help="Fetch this private host; may be repeated."),
+    ] = None,
+    ignore_tls_errors: Annotated[
+        bool, typer.Option("--ignore-tls-errors", help="Accept broken certificates; recorded.")
+    ] = False,
+    behaviours: Annotated[
+        bool, typer.Option("--behaviours/--no-behaviours", help="Scroll and open folded comments.")
+    ] = True,
+    screenshots: Annotated[bool, typer.Option("--screenshots/--no-screenshots", help="Keep pictures.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be visited, and stop.")] = False,
     fmt: options.Format = None,
     as_json: options.Json = False,
@@ -54,6 +81,7 @@ def harvest(
     WARC. The thread is read from the page and stored, searchable at once. Pages that the archive has already are skipped
     (--update visits them again), so the same command goes on where it stopped.
     """
+    from cli.jobs.access import AccessRequest
     from cli.jobs.harvest import HarvestRequest, harvest_pages, read_urls
     from cli.output import choose_format, emit
 
@@ -67,6 +95,20 @@ def harvest(
         update=update,
         allow_private=allow_private,
         ignore_robots=ignore_robots,
+        behaviours=behaviours,
+        screenshots=screenshots,
+        endpoint=browser_endpoint,
+        access=AccessRequest(
+            profile=profile,
+            cookies=cookies,
+            headers=tuple(header or ()),
+            proxy=proxy,
+            locale=locale,
+            timezone=timezone,
+            viewport=viewport,
+            allow_hosts=tuple(allow_host or ()),
+            ignore_tls_errors=ignore_tls_errors,
+        ),
     )
     path: Path = options.archive_path(archive)
     columns = ("outcome", "comments", "announced", "completeness", "title", "url", "error")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.config import resolve
+from cli.jobs.access import AccessRequest
 from cli.jobs.extract import check_url
 from cli.jobs.ingest import Ingested, read_capture
 from cli.output import Progress, note
@@ -39,6 +40,10 @@ class HarvestRequest:
     update: bool = False
     allow_private: bool = False
     ignore_robots: bool = False
+    behaviours: bool = True
+    screenshots: bool = True
+    endpoint: str | None = None
+    access: AccessRequest = field(default_factory=AccessRequest)
 
     @classmethod
     def from_settings(
@@ -68,7 +73,10 @@ class HarvestRequest:
             ignore_robots=self.ignore_robots,
             delay=self.delay,
             timeout_s=self.timeout,
-            contact=self.contact,
+            behaviours=self.behaviours,
+            screenshot=self.screenshots,
+            endpoint=self.endpoint,
+            access=self.access.resolve(self.contact),
             argv=tuple(sys.argv),
             browser=resolve("browser").value,
         )
@@ -151,8 +159,9 @@ def harvest_pages(path: Path, request: HarvestRequest, *, quiet: bool = False) -
 
 
 def _parameters(request: HarvestRequest) -> dict[str, Any]:
-    names = ("delay", "timeout", "contact", "max_pages", "update", "allow_private", "ignore_robots")
-    return {**{name: getattr(request, name) for name in names}, "urls": list(request.urls)}
+    names = ("delay", "timeout", "contact", "max_pages", "update", "allow_private", "ignore_robots", "behaviours")
+    found = {**{name: getattr(request, name) for name in names}, "urls": list(request.urls)}
+    return {**found, "access": request.access.public()}
 
 
 def _counts(report: HarvestReport) -> dict[str, int]:

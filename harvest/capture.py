@@ -1,0 +1,98 @@
+"""What a visit found, and how it is kept: as resource records from which it can be read back.
+
+What chorus makes itself is kept in resource records named ``urn:chorus:KIND:URL`` with KIND one of ``dom`` (the rendered
+page, shadow roots included), ``frame`` (a child frame's), ``part`` (a state of the page that later content replaced),
+``view`` and ``screenshot`` (what the window shows; the whole page), ``text``, ``pageinfo`` (every URL of the page with its
+status or error, and what chorus clicked) and ``visit`` (the capture as JSON; all that a rebuild needs).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from harvest.warc import WarcWriter, read_record, read_records
+from store.records import Evidence
+
+PREFIX = "urn:chorus:"
+
+_EVIDENCE = ("response", "dom", "screenshot", "view", "text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A further document of a page. ``role`` is ``frame``, ``part``, ``page`` (of a paged thread), ``api`` or ``feed``."""
+
+    role: str
+    url: str
+    evidence: Evidence
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageCapture:
+    """What one visit found. ``error`` says in words why there is nothing to read; ``html`` is the rendered page.
+
+    ``obstacle`` names what stood in the content's place (``challenge``, ``login``, ``soft-404``). ``actions`` counts the
+    clicks that chorus made; each is in the pageinfo record. A page that could not be had at all has ``error`` and no
+    records but its own visit record.
+    """
+
+    url: str
+    captured_at: str
+    final_url: str | None = None
+    status: int | None = None
+    media_type: str | None = None
+    error: str | None = None
+    obstacle: str | None = None
+    retry_after: float | None = None
+    html: str | None = None
+    responses: int = 0
+    blocked: int = 0
+    actions: int = 0
+    robots: str | None = None
+    software: str | None = None
+    response: Evidence | None = None
+    dom: Evidence | None = None
+    screenshot: Evidence | None = None
+    view: Evidence | None = None
+    text: Evidence | None = None
+    parts: tuple[Part, ...] = ()
+
+
+def write_visit(writer: WarcWriter, capture: PageCapture) -> None:
+    """Write the capture itself; the last record of a page. A capture without it never counted."""
+    writer.begin_page()
+    row = {name: value for name, value in asdict(capture).items() if name != "html"}
+    row["parts"] = [{name: value for name, value in part.items() if name != "body"} for part in row["parts"]]
+    data = json.dumps(row, indent=1, ensure_ascii=False).encode("utf-8", "replace")
+    writer.resource(f"{PREFIX}visit:{capture.url}", "application/json", data, date=capture.captured_at)
+
+
+def captures_from_warc(path: Path) -> Iterator[PageCapture]:
+    """The captures of a WARC file that chorus wrote, equal to what ``visit`` returned for them."""
+    for record in read_records(path, frozenset({"resource"})):
+        if (record.uri or "").startswith(f"{PREFIX}visit:"):
+            yield _capture(path.parent, json.loads(record.payload))
+
+
+def _capture(directory: Path, row: dict[str, Any]) -> PageCapture:
+    known = {item.name for item in fields(PageCapture)}  # a later version may have written more
+    values = {name: value for name, value in row.items() if name in known}
+    for name in _EVIDENCE:
+        values[name] = Evidence(**values[name]) if values.get(name) else None
+    values["parts"] = tuple(_part(directory, part) for part in values.get("parts", ()))
+    capture = PageCapture(**values)
+    return replace(capture, html=_read(directory, capture.dom)) if capture.dom else capture
+
+
+def _part(directory: Path, row: dict[str, Any]) -> Part:
+    evidence = Evidence(**row["evidence"])
+    return Part(role=row["role"], url=row["url"], evidence=evidence, body=_read(directory, evidence))
+
+
+def _read(directory: Path, evidence: Evidence) -> str:
+    return read_record(directory / evidence.warc, evidence.offset).payload.decode("utf-8", "replace")
