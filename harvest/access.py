@@ -9,14 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from store.records import ConfigError
-
-#: Options of the command line whose values may be secrets; they never go into an archive.
-SECRET_OPTIONS = frozenset({"--header", "--proxy", "--cookies", "--browser-endpoint"})
-
-HIDDEN = "…"
 
 VIEWPORT = (1280, 960)
 
@@ -35,33 +29,6 @@ class Access:
     viewport: tuple[int, int] = VIEWPORT
     ignore_tls_errors: bool = False
     allow_hosts: tuple[str, ...] = field(default_factory=tuple)
-
-
-def public_argv(argv: Sequence[str]) -> str:
-    """The command line as it may be kept: values that can be secrets are left out."""
-    words: list[str] = []
-    hide = False
-    for word in argv:
-        name, equals, _ = word.partition("=")
-        if hide:
-            words.append(HIDDEN)
-        elif name in SECRET_OPTIONS and equals:
-            words.append(f"{name}={HIDDEN}")
-        else:
-            words.append(_without_password(word))
-        hide = word in SECRET_OPTIONS
-    return " ".join(words)
-
-
-def _without_password(word: str) -> str:
-    """A URL without the user and password that it may carry."""
-    try:
-        parts = urlsplit(word)
-        if "@" not in parts.netloc:
-            return word
-    except ValueError:
-        return word
-    return urlunsplit(parts._replace(netloc=f"{HIDDEN}@{parts.netloc.rpartition('@')[2]}"))
 
 
 def read_headers(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:

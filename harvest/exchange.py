@@ -37,6 +37,7 @@ class Exchange:
     size: int
     date: str
     truncated: str | None = None
+    whole: bool = True
     evidence: Evidence | None = None
 
     @property

@@ -45,8 +45,15 @@ class Seen:
     @property
     def title(self) -> str:
         """The document's title in lower case, on one line."""
-        found = _TITLE.search(self.html[:_HEAD_CHARACTERS])
-        return " ".join(found.group(1).lower().split()) if found else ""
+        return document_title(self.html).lower()
+
+
+def document_title(html: str) -> str:
+    """The text of a document's title element, on one line; empty without one."""
+    from html import unescape
+
+    found = _TITLE.search(html[:_HEAD_CHARACTERS])
+    return " ".join(unescape(found.group(1)).split()) if found else ""
 
 
 @cache

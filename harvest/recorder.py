@@ -154,6 +154,10 @@ class Recorder:
             return True
         return False
 
+    def leave_download(self, url: str) -> None:
+        """Note a file that the page wanted to save: the browser fetches these outside of the page, and they are refused."""
+        self.unrecorded.append({"url": url, "method": "GET", "reason": "a download that the page started"})
+
     def _refuse(self, url: str, error: FetchError) -> None:
         self.blocked.append(url)
         if url == self._main_url or (self.main_block is None and self._is_main_redirect(url)):
@@ -177,7 +181,9 @@ class Recorder:
         self.exchanges.append(exchange)
         if not exchange.has_body:
             return False
+        exchange.whole = False
         answered = await take_body(self._send, event, exchange, self.max_body)
+        exchange.whole = True
         self._bytes += exchange.size
         return answered
 
@@ -214,7 +220,7 @@ class Recorder:
         """Whether nothing was asked for so long and nothing is under way, but for what has been waiting for ages."""
         now = time.monotonic()
         busy = any(now - since < LOST_SECONDS for since in self._open.values())
-        return not busy and not self._tasks and now - self._stirred >= seconds
+        return not busy and now - self._stirred >= seconds
 
     async def settle(self, seconds: float) -> None:
         """Wait, at most so long, for bodies that are being read."""
@@ -302,6 +308,8 @@ class Recorder:
         for exchange in self.exchanges:
             if exchange.evidence:
                 continue  # written already, before something went wrong
+            if not exchange.whole:
+                exchange.truncated = "time"  # its body was still coming
             facts = self._facts.get(exchange.network_id or "") or NetworkFacts()
             exchange.evidence = write_exchange(writer, exchange, facts, self.address(exchange))
         return len(self.exchanges)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harvest.access import Access, public_argv
+from harvest.access import Access
 from harvest.behaviours import Budget
 from harvest.bodies import MAX_BODY_BYTES
 from harvest.browser import BrowserChoice, browser_version, find_browser, launch, new_context
@@ -34,8 +33,9 @@ JITTER = 0.2
 #: No host can make chorus wait longer than this for one page (seconds); the run's log says when it is capped.
 MAX_DELAY = 120.0
 
-#: A context is given up after so many times the page's own time-out: the renderer hangs.
+#: A context is given up after so many times the page's own time-out and so many seconds more: the renderer hangs.
 HANG_FACTOR = 4
+HANG_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,20 @@ class HarvestOptions:
     endpoint: str | None = None
 
 
+#: A site that answers 429 or 503 is asked so many times in all, if it does not name a wait beyond ``MAX_DELAY``.
+MAX_TRIES = 3
+
+#: Seconds before the second try where the site names none; doubled for each further one.
+FIRST_BACKOFF = 2.0
+
+
+def busy_wait(capture: PageCapture, attempt: int) -> float | None:
+    """Seconds after which a busy site may be asked again; ``None`` if it was not busy."""
+    if capture.status not in (429, 503) or capture.obstacle == "challenge":
+        return None
+    return capture.retry_after if capture.retry_after is not None else FIRST_BACKOFF * 2 ** (attempt - 1)
+
+
 class _Politeness:
     """When a host may be asked again."""
 
@@ -65,10 +79,19 @@ class _Politeness:
 
     async def wait(self, url: str, crawl_delay: float | None) -> None:
         """Wait for the host's turn: the longer of our delay and its Crawl-delay after the page before."""
-        host = urlsplit(url).netloc
+        host = _host(url)
         await asyncio.sleep(max(0.0, self._next.get(host, 0.0) - time.monotonic()))
         pause = min(max(self.delay, crawl_delay or 0.0), MAX_DELAY)
         self._next[host] = time.monotonic() + pause * (1 + JITTER * random.random())  # noqa: S311 - not for secrets
+
+    def hold(self, url: str, seconds: float) -> None:
+        """Do not ask the host again for so long."""
+        host = _host(url)
+        self._next[host] = max(self._next.get(host, 0.0), time.monotonic() + seconds)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
 
 
 def chorus_version() -> str:
@@ -111,7 +134,7 @@ def _info(software: str, options: HarvestOptions) -> dict[str, str]:
         "conformsTo": "https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
         "robots": "ignored" if options.ignore_robots else "classic",
         "operator": options.access.contact or "not given",
-        "command": public_argv(options.argv or sys.argv),
+        "command": " ".join(options.argv) or "not given",
         "bodies": "as the browser decoded them; transfer and content encodings are kept as X-Orig-… headers",
     }
 
@@ -164,14 +187,25 @@ class _Session:
                 decision = await self.robots.decide(url)
                 if not decision.allowed:
                     raise FetchError(f"{url}: {decision.reason}", url=url, hint="--ignore-robots")
-            await self.politeness.wait(url, decision.crawl_delay if decision else None)
-            capture = await asyncio.wait_for(self._visit(browser, url), self.options.timeout_s * HANG_FACTOR)
+            capture = await self._patiently(browser, url, decision.crawl_delay if decision else None)
         except FetchError as error:
             capture = self._failure(url, str(error).removeprefix(f"{url}: "), error.hint)
         except TimeoutError:
             capture = self._failure(url, "the page hangs", None)
         reason = "ignored" if self.options.ignore_robots else decision.reason if decision else None
         return replace(capture, robots=reason, software=self.software)
+
+    async def _patiently(self, browser: Browser, url: str, crawl_delay: float | None) -> PageCapture:
+        """Visit; a site that says it is busy is asked again, as late as it wishes, but not for ever."""
+        limit = self.options.timeout_s * HANG_FACTOR + HANG_SECONDS
+        for attempt in range(1, MAX_TRIES + 1):
+            await self.politeness.wait(url, crawl_delay)
+            capture = await asyncio.wait_for(self._visit(browser, url), limit)
+            wait = busy_wait(capture, attempt)
+            if wait is None or wait > MAX_DELAY or attempt == MAX_TRIES:
+                break
+            self.politeness.hold(url, wait)
+        return capture
 
     async def _visit(self, browser: Browser, url: str) -> PageCapture:
         from playwright.async_api import Error

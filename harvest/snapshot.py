@@ -47,6 +47,10 @@ _TEXT = "() => document.body ? document.body.innerText : ''"
 _SIZE = "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
 
 
+_IMAGES = """() => { const found = [...document.images].filter((i) => i.currentSrc || i.src);
+  return [found.length, found.filter((i) => i.complete && i.naturalWidth > 0).length]; }"""
+
+
 async def frame_html(frame: Frame) -> str:
     """One frame as HTML, open shadow roots included. Raises Playwright's ``Error`` when the frame has gone."""
     return str(await frame.evaluate(f"() => ({_SERIALISE})()"))
@@ -131,6 +135,12 @@ async def page_text(page: Page) -> bytes:
         return str(await page.evaluate(_TEXT)).encode("utf-8", "replace")
     except Error:
         return b""
+
+
+async def count_images(page: Page) -> tuple[int, int]:
+    """How many pictures the page asks for, and how many of them it shows."""
+    total, shown = await page.evaluate(_IMAGES)
+    return int(total), int(shown)
 
 
 async def view_picture(page: Page) -> bytes | None:

@@ -67,6 +67,8 @@ class GuardedProxy:
                 await _pump_both(reader, writer, *outside)
         except (OSError, TimeoutError, EOFError, ValueError, struct.error):
             pass  # the browser went away or does not speak SOCKS: this connection is over
+        except asyncio.CancelledError:
+            pass  # the harvest is over; the stream's own callback would report a cancelled task as an error
         finally:
             await _close(writer)
 

@@ -11,11 +11,11 @@ from urllib.parse import urldefrag
 
 from harvest.behaviours import Budget, Done, behave, hide_banners
 from harvest.bodies import MAX_BODY_BYTES
-from harvest.capture import PREFIX, PageCapture, captures_from_warc, write_visit
+from harvest.capture import PREFIX, PageCapture, Part, captures_from_warc, write_visit
 from harvest.exchange import Exchange
 from harvest.obstacles import Seen, describe, obstacle
 from harvest.recorder import Recorder
-from harvest.snapshot import MAX_DOM_BYTES, keep_frames, page_html, page_text, view_picture, whole_picture
+from harvest.snapshot import MAX_DOM_BYTES, count_images, keep_frames, page_html, page_text, view_picture, whole_picture
 from harvest.warc import WarcWriter, utc_now
 from store.records import FetchError
 
@@ -34,6 +34,9 @@ QUIET_SECONDS = 0.15
 
 #: Scripts and pages in which this stands may hide content in closed shadow roots.
 _SHADOW_MARKS = (b"attachShadow", b"shadowrootmode")
+
+#: Seconds in which the news of a crash may come after the failure that it caused.
+CRASH_NEWS_SECONDS = 0.2
 
 #: Seconds that a page may name in ``Retry-After`` and be believed: a day.
 MAX_RETRY_AFTER = 86_400.0
@@ -73,8 +76,8 @@ async def visit(
     """
     await guard.check(url)
     page = await context.new_page()
-    crashed = _tame(page, context)
     recorder = Recorder(browser, guard, max_body=options.max_body, connected=connected)
+    crashed = _tame(page, context, recorder)
     await recorder.start(page, url)
     try:
         return await _or_crash(crashed, _visit(page, url, recorder, writer, options))
@@ -97,7 +100,7 @@ async def _visit(page: Page, url: str, recorder: Recorder, writer: WarcWriter, o
     return await _keep(page, url, recorder, writer, options, problem, done)
 
 
-def _tame(page: Page, context: BrowserContext) -> asyncio.Event:
+def _tame(page: Page, context: BrowserContext, recorder: Recorder) -> asyncio.Event:
     """Dialogs are dismissed and popups closed: neither may hold the visit up. The event is set when the renderer dies."""
 
     async def close(popup: Page) -> None:
@@ -111,6 +114,7 @@ def _tame(page: Page, context: BrowserContext) -> asyncio.Event:
 
     crashed = asyncio.Event()
     page.on("crash", lambda _: crashed.set())
+    page.on("download", lambda download: recorder.leave_download(download.url))
     page.on("dialog", lambda dialog: dialog.dismiss())
     context.on("page", close)
     return crashed
@@ -125,6 +129,10 @@ async def _or_crash(crashed: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise _Crash
+        if isinstance(task.exception(), FetchError):
+            await asyncio.wait({watch}, timeout=CRASH_NEWS_SECONDS)
+            if crashed.is_set():
+                raise _Crash
         return task.result()
     finally:
         for each in waiting:
@@ -188,6 +196,8 @@ async def _keep(
     main = recorder.main_exchange(page.url if page.url.startswith("http") else url)
     if main is None:
         raise rebound or FetchError(f"{url}: {problem or 'no answer'}", url=url)
+    if not main.whole:
+        main.truncated = "time"
     closed_roots = _may_hide_roots(recorder)
     writer.begin_page()
     count = recorder.write(writer)
@@ -206,7 +216,8 @@ async def _keep(
     )
     if _is_page(main) and problem is None:
         capture = await _keep_rendered(page, capture, main, writer, options, closed_roots)
-    info = recorder.page_info(url, behaviours=done.to_json(), robots=None)
+        capture = _keep_removed(capture, done, writer)
+    info = recorder.page_info(url, behaviours=done.to_json(), images_shown=await _images_shown(page, capture))
     writer.resource(f"{PREFIX}pageinfo:{url}", "application/json", info, date=capture.captured_at)
     return capture
 
@@ -284,6 +295,29 @@ async def _keep_rendered(
         error=capture.error or (describe(found) if found else None),
     )  # fmt: skip
     return await _keep_pictures(page, capture, writer) if options.screenshot else capture
+
+
+async def _images_shown(page: Page, capture: PageCapture) -> int | None:
+    from playwright.async_api import Error
+
+    if capture.html is None:
+        return None
+    try:
+        return (await count_images(page))[1]
+    except Error:
+        return None
+
+
+def _keep_removed(capture: PageCapture, done: Done, writer: WarcWriter) -> PageCapture:
+    """Rows that a virtualised list took away again are part of the thread, too."""
+    if not done.removed:
+        return capture
+    data = done.removed.encode("utf-8", "replace")
+    evidence = writer.resource(
+        f"{PREFIX}part:{capture.url}", "text/html; charset=utf-8", data, date=capture.captured_at
+    )
+    part = Part(role="part", url=capture.final_url or capture.url, evidence=evidence, body=data.decode())
+    return replace(capture, parts=(*capture.parts, part))
 
 
 def _obstacle(capture: PageCapture, main: Exchange, html: str, text: bytes) -> str | None:

@@ -89,8 +89,7 @@ class WarcWriter:
         protocol, _, status = response.start.partition(" ")
         http = StatusAndHeaders(status, response.headers, protocol=protocol)
         evidence = self._response_or_revisit(url, response, http, extra, date)
-        method, _, rest = request.start.partition(" ")
-        request_http = StatusAndHeaders(rest, request.headers, protocol=method, is_http_request=True)
+        request_http = StatusAndHeaders(request.start, request.headers, is_http_request=True)
         headers = {"WARC-Date": date, "WARC-Concurrent-To": evidence.record_id}
         self._write(
             self._builder.create_warc_record(
@@ -248,38 +247,73 @@ def _end_of_whole_members(stream: IO[bytes]) -> int:
         good += length
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FileCheck:
-    """What a check found: problems in words, and the digest of each record id."""
+    """What a check found: problems in words, the digest of each record id, and what must be resolved in other files.
 
-    problems: tuple[str, ...]
-    digests: dict[str, str]
+    ``payloads`` are the (URL, digest) pairs of whole responses, ``revisits`` those that revisit records refer to.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
+    payloads: set[tuple[str, str]] = field(default_factory=set)
+    revisits: list[tuple[int, str, str]] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=dict)
 
 
 def check_file(path: Path) -> FileCheck:
-    """Recompute every digest of a file, and see that every request names its response."""
-    problems: list[str] = []
-    digests: dict[str, str] = {}
+    """Recompute every digest of a file; see that requests and responses come in pairs and that lengths are true."""
+    check = FileCheck()
     with path.open("rb") as stream:
         try:
             for record in (records := ArchiveIterator(stream, check_digests=True)):
-                problems += _check_record(record, records.get_record_offset, digests)
+                _check_record(record, records.get_record_offset, check)
         except (ArchiveLoadFailed, EOFError, zlib.error) as error:
-            problems.append(f"cannot be read beyond record {len(digests)}: {error}")
-    return FileCheck(tuple(problems), digests)
+            check.problems.append(f"cannot be read beyond record {len(check.digests)}: {error}")
+    for offset in check.waiting.values():
+        check.problems.append(f"offset {offset}: the response's request is missing")
+    return check
 
 
-def _check_record(record: Any, place: Callable[[], int], digests: dict[str, str]) -> list[str]:
+def dangling(check: FileCheck, payloads: set[tuple[str, str]]) -> list[str]:
+    """Revisits of a file whose payload is in none of the files that ``payloads`` comes from."""
+    return [
+        f"offset {offset}: revisits {url}, which is not here"
+        for offset, url, digest in check.revisits
+        if (url, digest) not in payloads
+    ]
+
+
+def _check_record(record: Any, place: Callable[[], int], check: FileCheck) -> None:
     body = record.content_stream()
-    while body.read(1 << 16):
-        pass
+    size = 0
+    while block := body.read(1 << 16):
+        size += len(block)
     offset = place()
     checker: DigestChecker = record.digest_checker
-    found = [f"offset {offset}: {problem}" for problem in checker.problems]
+    check.problems += [f"offset {offset}: {problem}" for problem in checker.problems]
     headers = record.rec_headers
+    name = headers.get_header("WARC-Record-ID")
     digest = headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or ""
-    digests[headers.get_header("WARC-Record-ID")] = digest
-    partner = headers.get_header("WARC-Concurrent-To")
-    if record.rec_type == "request" and partner not in digests:
-        found.append(f"offset {offset}: the request's response {partner} is missing")
-    return found
+    check.digests[name] = digest
+    if record.rec_type in ("response", "revisit"):
+        check.waiting[name] = offset
+        _check_response(record, offset, size, digest, check)
+    elif record.rec_type == "request":
+        partner = headers.get_header("WARC-Concurrent-To")
+        if partner not in check.digests:
+            check.problems.append(f"offset {offset}: the request's response {partner} is missing")
+        check.waiting.pop(partner, None)
+
+
+def _check_response(record: Any, offset: int, size: int, digest: str, check: FileCheck) -> None:
+    headers = record.rec_headers
+    if record.rec_type == "revisit":
+        check.revisits.append((offset, headers.get_header("WARC-Refers-To-Target-URI") or "", digest))
+        return
+    if not headers.get_header("WARC-Truncated"):
+        check.payloads.add((headers.get_header("WARC-Target-URI"), digest))
+    length = record.http_headers.get_header("Content-Length") if record.http_headers else None
+    head = record.http_headers.get_header("Content-Encoding") if record.http_headers else None
+    if length and length.isdigit() and not head and int(length) != size:
+        check.problems.append(f"offset {offset}: Content-Length is {length}, the body has {size} bytes")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import json
 import platform
+import re
 import sys
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -39,6 +41,32 @@ def _user() -> str | None:
         return getpass.getuser()
     except (KeyError, OSError):
         return None
+
+
+#: Options of the command line whose values may be secrets; they never go into an archive.
+SECRET_OPTIONS = frozenset({"--header", "--proxy", "--cookies", "--browser-endpoint"})
+
+HIDDEN = "…"
+
+
+def public_argv(argv: Sequence[str]) -> tuple[str, ...]:
+    """The command line as it may be kept: values that can be secrets, and passwords in URLs, are left out."""
+    words: list[str] = []
+    hide = False
+    for word in argv:
+        name, equals, _ = word.partition("=")
+        if hide:
+            words.append(HIDDEN)
+        elif name in SECRET_OPTIONS and equals:
+            words.append(f"{name}={HIDDEN}")
+        else:
+            words.append(_PASSWORD.sub(rf"\1{HIDDEN}@", word))
+        hide = word in SECRET_OPTIONS
+    return tuple(words)
+
+
+#: User and password in a URL.
+_PASSWORD = re.compile(r"(\w+://)[^/@\s]+@")
 
 
 class RunRecorder:
@@ -78,7 +106,7 @@ class RunRecorder:
         run = Run(
             run_id=self.run_id,
             command=self.command,
-            argv=tuple(sys.argv),
+            argv=public_argv(sys.argv),
             started_at=self._started,
             finished_at=finished,
             status=self.status,  # type: ignore[arg-type]  # set here and by callers from the same five words

@@ -82,7 +82,7 @@ def test_every_response_that_the_server_sent_is_in_the_warc(site: HardCases, ses
 def test_independent_check_and_own_check_pass(session: tuple[Path, object]) -> None:
     directory, _ = session
     for path in warcs(directory):
-        assert check_file(path).problems == ()
+        assert check_file(path).problems == []
     command = [sys.executable, "-m", "warcio.cli", "check", *map(str, warcs(directory))]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
 

@@ -67,6 +67,7 @@ class HarvestRequest:
     def options(self) -> HarvestOptions:
         """The same for the browser half."""
         from harvest.session import HarvestOptions
+        from store.manifest import public_argv
 
         return HarvestOptions(
             allow_private=self.allow_private,
@@ -77,7 +78,7 @@ class HarvestRequest:
             screenshot=self.screenshots,
             endpoint=self.endpoint,
             access=self.access.resolve(self.contact),
-            argv=tuple(sys.argv),
+            argv=public_argv(sys.argv),
             browser=resolve("browser").value,
         )
 

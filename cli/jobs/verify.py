@@ -35,16 +35,23 @@ def _problem(kind: str, where: str, problem: str) -> dict[str, Any]:
 
 
 def _check_warcs(archive: Archive, quiet: bool) -> tuple[list[dict[str, Any]], int, dict[tuple[str, str], str]]:
-    from harvest.warc import check_file
+    from harvest.warc import check_file, dangling
 
     problems: list[dict[str, Any]] = []
     known: dict[tuple[str, str], str] = {}
+    payloads: set[tuple[str, str]] = set()
+    revisiting = {}
     with Progress("WARC files checked", len(archive.warcs()), quiet=quiet) as progress:
         for warc in archive.warcs():
             result = check_file(warc)
             problems += [_problem("warc", warc.name, text) for text in result.problems]
             known.update({(warc.name, record_id): digest for record_id, digest in result.digests.items()})
+            payloads |= result.payloads
+            if result.revisits:
+                revisiting[warc.name] = result
             progress.step(detail=warc.name)
+    for name, result in revisiting.items():
+        problems += [_problem("warc", name, text) for text in dangling(result, payloads)]
     return problems, len(known), known
 
 

@@ -65,7 +65,7 @@
     const text = words(element);
     if (!text || text.length > 60 || never.some((r) => r.test(text)) || !open.some((r) => r.test(text))) return false;
     if (submits(element) || leaves(element)) return false;
-    if (element.getAttribute('aria-expanded') === 'true') return false;
+    if (element.getAttribute('aria-expanded') === 'true' || element.closest('summary')) return false;   // unfold() opens these
     if (!(whole || inRegion(element)) || !shown(element)) return false;
     const inner = element.querySelector(CONTROLS);
     return !(inner && words(inner) === text);   // the innermost control of the same words
@@ -87,6 +87,18 @@
       return shown(element) && text.length > 20 && text.length < 3000 && about.test(text);
     });
   };
+
+  // Rows that a virtualised list takes away again are kept: first seen, first in the list.
+  const removed = new Map();
+  let size = 0;
+  const watch = new MutationObserver((records) => {
+    for (const record of records) for (const node of record.removedNodes) {
+      if (node.nodeType !== 1 || size > rules.keep_bytes || !node.matches(rules.region)) continue;
+      const html = node.outerHTML, id = node.id || node.dataset.id || html;
+      if (!removed.has(id)) { removed.set(id, html); size += html.length; }
+    }
+  });
+  watch.observe(document.documentElement, {childList: true, subtree: true});
 
   const api = {
     weight, unfold,
@@ -117,6 +129,10 @@
         }
       }
       return null;
+    },
+    removed: () => {
+      const gone = [...removed.entries()].filter(([id]) => !document.getElementById(id)).length;
+      return gone ? '<div id="comments">' + [...removed.values()].join('\n') + '</div>' : null;
     },
     hide: () => {
       let n = 0;

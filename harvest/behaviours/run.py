@@ -23,6 +23,9 @@ CLICK_PATIENCE = 1.0
 #: Seconds between two looks at whether something came.
 TICK = 0.05
 
+#: Bytes of rows that a virtualised list removed while it was scrolled, which are kept.
+KEEP_BYTES = 8 * 1024 * 1024
+
 #: Frames in which folded comments are looked for (the page itself first).
 MAX_FRAMES = 8
 
@@ -40,24 +43,27 @@ class Budget:
 
 @dataclass(slots=True)
 class Done:
-    """What was done: the log of clicks, why it stopped, and whether a budget ran out before the page did."""
+    """What was done: the log of clicks, why it stopped, whether a budget ran out before the page did.
+
+    ``removed`` is the HTML of comments that the page took away again while it was scrolled.
+    """
 
     clicks: list[dict[str, Any]] = field(default_factory=list)
     screens: int = 0
     unfolded: int = 0
     stopped: str = "nothing more to open"
     exhausted: bool = False
+    removed: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For the page's own record."""
         return {
             "clicks": self.clicks, "screens": self.screens, "unfolded": self.unfolded,
-            "stopped": self.stopped, "budget_exhausted": self.exhausted,
+            "stopped": self.stopped, "removed_rows_kept": self.removed is not None, "budget_exhausted": self.exhausted,
         }  # fmt: skip
 
 
 Idle = Callable[[], Awaitable[None]]
-Snapshot = Callable[[], Awaitable[None]]
 
 
 @cache
@@ -75,6 +81,7 @@ def _words() -> dict[str, Any]:
         "never": rules["comments"]["never"],
         "containers": " ".join(rules["consent"]["containers"].split()),
         "decline": rules["consent"]["decline"],
+        "keep_bytes": KEEP_BYTES,
         "about": rules["consent"]["about"],
     }
 
@@ -94,6 +101,7 @@ async def behave(page: Page, budget: Budget, idle: Idle) -> Done:
         for frame in _frames(page):
             await _open(page, frame, budget, deadline, done, idle)
         await _call(page.main_frame, "top()")
+        done.removed = await _call(page.main_frame, "removed()")
     except Error as error:
         done.stopped = f"the page went away ({str(error).splitlines()[0][:100]})"
     return done

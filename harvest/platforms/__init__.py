@@ -9,14 +9,14 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
-from harvest.platforms import blogger, disqus, drupal, forums, others, typepad, wordpress
+from harvest.platforms import blogger, disqus, drupal, forums, isso, others, typepad, wordpress
 from harvest.platforms.rules import Rules
 from store.records import ConfigError
 
 __all__ = ["GROUP", "Rules", "platforms"]
 
 GROUP = "chorus.platforms"
-_BUILT_IN = (disqus, blogger, typepad, drupal, wordpress, forums, others)
+_BUILT_IN = (disqus, blogger, typepad, drupal, wordpress, forums, isso, others)
 
 
 @cache

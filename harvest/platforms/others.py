@@ -1,4 +1,4 @@
-"""Hacker News, LiveJournal, IntenseDebate, Isso, schema.org microdata and IndieWeb comments as static HTML."""
+"""Hacker News, LiveJournal, IntenseDebate, schema.org microdata and IndieWeb comments as static HTML."""
 
 from harvest.platforms.rules import Rules
 
@@ -12,13 +12,6 @@ RULES = (
         body=(".commtext",),
         permalink=(".age a",),
         drop=(".reply",),
-    ),
-    Rules(
-        name="isso",
-        items=("div.isso-comment",),
-        author=(".isso-author",),
-        date=("time[datetime]",),
-        body=(".isso-text",),
     ),
     Rules(
         name="intensedebate",
