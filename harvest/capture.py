@@ -24,12 +24,20 @@ _EVIDENCE = ("response", "dom", "screenshot", "view", "text")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A further document of a page. ``role`` is ``frame``, ``part``, ``page`` (of a paged thread), ``api`` or ``feed``."""
+    """A further document of a page, as bytes.
+
+    ``role`` is ``frame`` (a child frame as rendered), ``part`` (rows that a virtualised list took away again) or
+    ``answer`` (fetched for the thread's sake: a comment API, a feed, a further page; ``asked`` is the address before any
+    redirect, ``media_type`` what the site calls it).
+    """
 
     role: str
     url: str
     evidence: Evidence
-    body: str
+    body: bytes
+    asked: str | None = None
+    status: int = 200
+    media_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +94,17 @@ def _capture(directory: Path, row: dict[str, Any]) -> PageCapture:
         values[name] = Evidence(**values[name]) if values.get(name) else None
     values["parts"] = tuple(_part(directory, part) for part in values.get("parts", ()))
     capture = PageCapture(**values)
-    return replace(capture, html=_read(directory, capture.dom)) if capture.dom else capture
+    if capture.dom is None:
+        return capture
+    return replace(capture, html=_read(directory, capture.dom).decode("utf-8", "replace"))
 
 
 def _part(directory: Path, row: dict[str, Any]) -> Part:
+    known = {item.name for item in fields(Part)}
     evidence = Evidence(**row["evidence"])
-    return Part(role=row["role"], url=row["url"], evidence=evidence, body=_read(directory, evidence))
+    values = {name: value for name, value in row.items() if name in known}
+    return Part(**{**values, "evidence": evidence, "body": _read(directory, evidence)})
 
 
-def _read(directory: Path, evidence: Evidence) -> str:
-    return read_record(directory / evidence.warc, evidence.offset).payload.decode("utf-8", "replace")
+def _read(directory: Path, evidence: Evidence) -> bytes:
+    return read_record(directory / evidence.warc, evidence.offset).payload

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,13 @@ from harvest.access import Access
 from harvest.behaviours import Budget
 from harvest.bodies import MAX_BODY_BYTES
 from harvest.browser import BrowserChoice, browser_version, find_browser, launch, new_context
+from harvest.capture import PREFIX, Part
+from harvest.fetch import Fetcher
 from harvest.guard import AddressGuard
 from harvest.robots import RobotsCache, RobotsDecision
 from harvest.socks import GuardedProxy
+from harvest.sources.driver import Completed, Fetched
+from harvest.thread import complete
 from harvest.visit import PageCapture, VisitOptions, visit, write_visit
 from harvest.warc import WarcWriter, utc_now
 from store.records import FetchError
@@ -49,6 +54,7 @@ class HarvestOptions:
     max_body: int = MAX_BODY_BYTES
     screenshot: bool = True
     behaviours: bool = True
+    complete: bool = True
     budget: Budget = field(default_factory=Budget)
     access: Access = field(default_factory=Access)
     argv: tuple[str, ...] = ()
@@ -117,8 +123,8 @@ async def harvest_urls(
     writer = WarcWriter(warc_dir, _info(software, options))
     contact = options.access.contact
     agent = f"chorus/{chorus_version()}" + (f" (+{contact})" if contact else "")
-    robots = RobotsCache(guard, agent, writer)
-    session = _Session(choice, writer, guard, robots, options, software)
+    fetcher = Fetcher(guard, agent, options.access, writer)
+    session = _Session(choice, writer, guard, fetcher, options, software)
     try:
         remaining = list(urls)
         while remaining:
@@ -147,11 +153,12 @@ class _Session:
         choice: BrowserChoice,
         writer: WarcWriter,
         guard: AddressGuard,
-        robots: RobotsCache,
+        fetcher: Fetcher,
         options: HarvestOptions,
         software: str,
     ) -> None:
-        self.choice, self.writer, self.guard, self.robots = choice, writer, guard, robots
+        self.choice, self.writer, self.guard, self.fetcher = choice, writer, guard, fetcher
+        self.robots = RobotsCache(fetcher)
         self.options, self.software = options, software
         self.politeness = _Politeness(options.delay)
         self.proxy: GuardedProxy | None = None
@@ -200,14 +207,14 @@ class _Session:
         limit = self.options.timeout_s * HANG_FACTOR + HANG_SECONDS
         for attempt in range(1, MAX_TRIES + 1):
             await self.politeness.wait(url, crawl_delay)
-            capture = await asyncio.wait_for(self._visit(browser, url), limit)
+            capture, cookies = await asyncio.wait_for(self._visit(browser, url), limit)
             wait = busy_wait(capture, attempt)
             if wait is None or wait > MAX_DELAY or attempt == MAX_TRIES:
                 break
             self.politeness.hold(url, wait)
-        return capture
+        return await self._completed(capture, cookies)
 
-    async def _visit(self, browser: Browser, url: str) -> PageCapture:
+    async def _visit(self, browser: Browser, url: str) -> tuple[PageCapture, tuple[str, ...]]:
         from playwright.async_api import Error
 
         try:
@@ -218,7 +225,7 @@ class _Session:
                 guarded_proxy=self.proxy.url if self.proxy else None,
             )
             try:
-                return await visit(
+                capture = await visit(
                     browser,
                     context,
                     url,
@@ -227,11 +234,50 @@ class _Session:
                     options=self._bounds(),
                     connected=self.proxy.connected if self.proxy else lambda _url: None,
                 )
+                cookies = await context.cookies(capture.final_url or url)
             finally:
                 await context.close()
         except Error as error:
             first = str(error).splitlines()[0]
             raise FetchError(f"{url}: the browser failed on this page ({first})", url=url) from error
+        return capture, tuple(f"{c.get('name')}={c.get('value')}" for c in cookies)
+
+    async def _completed(self, capture: PageCapture, cookies: tuple[str, ...]) -> PageCapture:
+        """The capture with what its site says of the thread besides: asked for as politely as pages, and recorded."""
+        if not self.options.complete or capture.html is None or capture.error or (capture.status or 0) >= 400:
+            return capture
+        parts: list[Part] = []
+
+        async def fetch(url: str) -> Fetched:
+            decision = None if self.options.ignore_robots else await self.robots.decide(url)
+            if decision is not None and not decision.allowed:
+                raise FetchError(f"{url}: {decision.reason}", url=url)
+            await self.politeness.wait(url, decision.crawl_delay if decision else None)
+            same = _host(url) == _host(capture.final_url or capture.url)
+            answer = await self.fetcher.get(url, cookies=cookies if same else ())
+            if answer.evidence:
+                media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower() or None
+                parts.append(
+                    Part(role="answer", url=answer.url, evidence=answer.evidence, body=answer.body, asked=url,
+                         status=answer.status, media_type=media_type)
+                )  # fmt: skip
+            return answer.status, answer.headers, answer.body
+
+        completed = await complete(capture, fetch)
+        if completed is not None and completed.requests:
+            self._keep_course(capture, completed)
+        return replace(capture, parts=(*capture.parts, *parts))
+
+    def _keep_course(self, capture: PageCapture, completed: Completed) -> None:
+        """Write down what was asked for the thread's sake, and where the sources disagree."""
+        row = {
+            "page": capture.url,
+            "requests": [asdict(request) for request in completed.requests],
+            "disagreements": completed.disagreements,
+            "shortfalls": completed.shortfalls,
+        }
+        data = json.dumps(row, indent=1, ensure_ascii=False, default=str).encode("utf-8", "replace")
+        self.writer.resource(f"{PREFIX}thread:{capture.url}", "application/json", data, date=capture.captured_at)
 
     def _bounds(self) -> VisitOptions:
         names = ("timeout_s", "max_body", "screenshot", "behaviours", "budget")

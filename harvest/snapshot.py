@@ -123,7 +123,7 @@ async def keep_frames(page: Page, writer: WarcWriter, now: str) -> tuple[Part, .
             continue
         url = urldefrag(frame.url).url
         evidence = writer.resource(f"{PREFIX}frame:{url}", "text/html; charset=utf-8", data, date=now)
-        parts.append(Part(role="frame", url=url, evidence=evidence, body=data.decode()))
+        parts.append(Part(role="frame", url=url, evidence=evidence, body=data))
     return tuple(parts)
 
 

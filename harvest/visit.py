@@ -316,7 +316,7 @@ def _keep_removed(capture: PageCapture, done: Done, writer: WarcWriter) -> PageC
     evidence = writer.resource(
         f"{PREFIX}part:{capture.url}", "text/html; charset=utf-8", data, date=capture.captured_at
     )
-    part = Part(role="part", url=capture.final_url or capture.url, evidence=evidence, body=data.decode())
+    part = Part(role="part", url=capture.final_url or capture.url, evidence=evidence, body=data)
     return replace(capture, parts=(*capture.parts, part))
 
 

@@ -78,7 +78,14 @@ class WarcWriter:
         self._write(self._builder.create_warcinfo_record(self._name, self.info))
 
     def exchange(
-        self, url: str, response: HttpMessage, request: HttpMessage, *, date: str, address: str | None = None
+        self,
+        url: str,
+        response: HttpMessage,
+        request: HttpMessage,
+        *,
+        date: str,
+        address: str | None = None,
+        allow_revisit: bool = True,
     ) -> Evidence:
         """Write a response (or a revisit, if its payload is in this session's files) and the request that led to it."""
         extra = {"WARC-Date": date}
@@ -88,7 +95,7 @@ class WarcWriter:
             extra["WARC-Truncated"] = response.truncated
         protocol, _, status = response.start.partition(" ")
         http = StatusAndHeaders(status, response.headers, protocol=protocol)
-        evidence = self._response_or_revisit(url, response, http, extra, date)
+        evidence = self._response_or_revisit(url, response, http, extra, date, allow_revisit)
         request_http = StatusAndHeaders(request.start, request.headers, is_http_request=True)
         headers = {"WARC-Date": date, "WARC-Concurrent-To": evidence.record_id}
         self._write(
@@ -99,10 +106,17 @@ class WarcWriter:
         return evidence
 
     def _response_or_revisit(
-        self, url: str, response: HttpMessage, http: StatusAndHeaders, extra: dict[str, str], date: str
+        self,
+        url: str,
+        response: HttpMessage,
+        http: StatusAndHeaders,
+        extra: dict[str, str],
+        date: str,
+        allow_revisit: bool,
     ) -> Evidence:
         digest, size = _digest(response.body)
-        seen = self._payloads.get(digest) if size >= MIN_REVISIT_BYTES and not response.truncated else None
+        worth = allow_revisit and size >= MIN_REVISIT_BYTES and not response.truncated
+        seen = self._payloads.get(digest) if worth else None
         if seen:
             record = self._builder.create_revisit_record(
                 url, digest, seen[0], seen[1], http_headers=http, warc_headers_dict=extra

@@ -58,11 +58,10 @@ def _document(capture: PageCapture, vid: str) -> tuple[ThreadDocument | None, st
         return None, f"the site answered HTTP {capture.status}"
     if capture.media_type not in HTML_TYPES or not capture.html:
         return None, f"{capture.media_type or 'no content'}: kept, but no page to read a thread from"
-    from harvest.extract import extract
+    from harvest.thread import thread_of
 
     try:
-        url = capture.final_url or capture.url
-        document = extract(capture.html, url=url, captured_at=capture.captured_at, visit_id=vid, evidence=capture.dom)
+        document = thread_of(capture, vid)
     except ExtractError as error:
         return None, str(error)
     return document, None

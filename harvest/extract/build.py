@@ -68,13 +68,17 @@ def canonical_url(url: str, named: str | None) -> str:
     return normalise(url)
 
 
-def document(page: Page, capture: Capture) -> ThreadDocument:
-    """The thread as records."""
+def document(page: Page, capture: Capture, *, missing: int = 0, shortfalls: tuple[str, ...] = ()) -> ThreadDocument:
+    """The thread as records.
+
+    ``missing`` counts comments that stand in the tree only because others answer them; ``shortfalls`` says in words what
+    could not be had.
+    """
     canonical = canonical_url(capture.url, page.canonical)
     thread = thread_id(canonical)
     post = _post_entry(page.post, thread, canonical, capture) if page.post else None
     comments = _comment_entries(page.readings, thread, capture)
-    verdict, reason = completeness(page.announced, len(comments))
+    verdict, reason = completeness(page.announced, len(comments) - missing, shortfalls)
     return ThreadDocument(
         Thread(
             thread_id=thread,
@@ -96,13 +100,18 @@ def document(page: Page, capture: Capture) -> ThreadDocument:
     )
 
 
-def completeness(announced: int | None, captured: int) -> tuple[Completeness, str | None]:
+def completeness(
+    announced: int | None, captured: int, shortfalls: tuple[str, ...] = ()
+) -> tuple[Completeness, str | None]:
     """Captured against announced. More than announced is complete: many themes leave pingbacks out of the count."""
+    more = f" ({'; '.join(shortfalls)})" if shortfalls else ""
     if announced is None:
+        if shortfalls:
+            return "partial", "; ".join(shortfalls)
         return "unknown", "the page does not say how many comments it has"
     if captured >= announced:
         return "complete", None
-    return "partial", f"the page announces {announced} comments, {captured} were captured"
+    return "partial", f"the page announces {announced} comments, {captured} were captured{more}"
 
 
 def _post_entry(post: Post, thread: str, canonical: str, capture: Capture) -> Entry:
@@ -193,7 +202,7 @@ def _comment_entry(
         published_precision=one.date.precision if one.date else None,
         url=one.permalink,
         state=one.state,
-        edited=None,
+        edited=one.edited,
         text=one.text,
         text_digest=text_digest(one.text),
         links=one.links,

@@ -54,7 +54,8 @@ def read_item(element: Element, rules: Rules | None, page: PageContext) -> Readi
     if kind != "comment":
         if author is None:
             author_node, author = _pinger(element, skip)
-        rest = [line for line in text.split("\n") if line.strip() and line != author]
+        marked = bool(rules.body) and body is not None  # then the theme says where the excerpt begins
+        rest = [line for line in text.split("\n") if line.strip() and (marked or line != author)]
         text = "\n".join(rest) or author or ""  # a bare pingback says its page's title, no more
     return Reading(
         text=text,
@@ -65,6 +66,7 @@ def read_item(element: Element, rules: Rules | None, page: PageContext) -> Readi
         permalink=_permalink(element, rules, page),
         kind=kind,
         state=_state(element, rules, own, text),
+        edited=_edited(element, rules, page, body),
         is_post_author=any(token in own.split() for token in rules.own),
         links=_links(body if body is not None else element, page, skip),
     )
@@ -194,7 +196,7 @@ def _author(
         return None, said
     for selector in rules.author:
         for named in select(element, selector)[:3]:
-            if not _inside(named, body) and (name := _name(_narrow(named))):
+            if not _inside(named, body) and (name := _name(_narrow(named), trusted=True)):
                 return named, name
     for pattern in (None, *words.AUTHOR):
         for node in element.iterdescendants(
@@ -245,8 +247,11 @@ def _narrow(node: Element) -> Element:
     return inner if inner is not None and _name(inner) else node
 
 
-def _name(node: Element) -> str | None:
-    """The element's text as a display name, or ``None``: too long, a sentence, a date, words of a button."""
+def _name(node: Element, *, trusted: bool = False) -> str | None:
+    """The element's text as a display name, or ``None``: too long, a sentence, a date, words of a button.
+
+    ``trusted``: a platform's own selector says that a name stands here, so it may be any words.
+    """
     text = squeeze(" ".join(lines(node)))
     parts = [one for part in node.itertext() if (one := squeeze(str(part)))]
     if len(parts) > 1 and _BADGE.match(parts[-1]) and text.endswith(parts[-1]):
@@ -261,8 +266,10 @@ def _name(node: Element) -> str | None:
     ).strip()
     if not text or len(text) > MAX_AUTHOR or find_date(text) or _COUNT.match(text) or not _WORD.search(text):
         return None
-    if all(word.lower() in words.META_WORDS for word in _WORD.findall(text)) and not re.fullmatch(
-        r"anonymous|guest|gast", text, re.I
+    if (
+        not trusted
+        and all(word.lower() in words.META_WORDS for word in _WORD.findall(text))
+        and not re.fullmatch(r"anonymous|guest|gast", text, re.I)
     ):
         return None
     return text
@@ -376,11 +383,29 @@ def _state(element: Element, rules: Rules, own: str, text: str) -> EntryState:
         mark & set(rules.deleted)
         or any(select(element, f".{name}") for name in rules.deleted)
         or words.DELETED.match(text)
+        or (not text and any(words.DELETED.match(line) for line in lines(element)))
     ):
         return "deleted"
     if any(select(element, f".{name}") for name in rules.pending) or mark & set(rules.pending):
         return "pending"
     return "hidden" if words.HIDDEN.match(text) else "visible"
+
+
+def _edited(element: Element, rules: Rules, page: PageContext, body: Element | None) -> str | None:
+    """When the comment was changed (ISO 8601), or the words that say so where they give no moment; else ``None``."""
+    for selector in ("[itemprop=dateModified]", "time.dt-updated", *rules.edited):
+        for node in select(element, selector)[:1]:
+            for name in ("datetime", "content", "title"):
+                if read := machine_date(node.get(name)):
+                    return read.iso
+            if text := one_line(node):
+                found = find_date(text, page.order)
+                return (found.iso if found else None) or text[:120]
+    for line in lines(element):
+        if len(line) < 160 and words.EDITED.match(line):
+            found = find_date(line, page.order)
+            return (found.iso if found else None) or line
+    return None
 
 
 def _links(body: Element, page: PageContext, skip: set[Element]) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ class Reading:
     permalink: str | None = None
     kind: EntryKind = "comment"
     state: EntryState = "visible"
+    edited: str | None = None
     is_post_author: bool = False
     links: tuple[str, ...] = field(default=())
     parent: int | None = None

@@ -10,71 +10,17 @@ from lxml import etree
 
 Element = etree._Element
 
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "center",
-        "dd",
-        "details",
-        "dialog",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "html",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-        "br",
-    ]
-)
-_SILENT = frozenset(
-    [
-        "head",
-        "title",
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "button",
-        "select",
-        "option",
-        "textarea",
-        "input",
-        "label",
-        "iframe",
-    ]
-)
+_BLOCKS_LIST = """
+    address article aside blockquote body br center dd details dialog div dl dt fieldset figcaption figure footer form
+    h1 h2 h3 h4 h5 h6 header hr html li main nav ol p pre section summary table tbody td tfoot th thead tr ul
+"""
+_BLOCKS = frozenset(_BLOCKS_LIST.split())
+_SILENT_LIST = """
+    head title script style noscript template svg button select option textarea input label iframe
+"""
+_SILENT = frozenset(_SILENT_LIST.split())
+#: Pictures that stand for a character: scripts put them in the place of emoji, forums in that of smileys.
+_SIGN = re.compile(r"(?:^|[\s_-])(?:emoji|emoticon|smiley|smilie|wp-smiley)", re.I)
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _SPACE = re.compile(r"[\s\u00a0]+")
 
@@ -97,6 +43,8 @@ def pieces(element: Element, skip: Container[Element] = ()) -> Iterator[tuple[st
             if tag in _BLOCKS:
                 yield "break", ""
             pre += tag == "pre"
+            if tag == "img" and (sign := _sign(node)):
+                yield "text", sign
             if node.text:
                 yield ("raw" if pre else "text"), node.text
         else:
@@ -108,10 +56,17 @@ def pieces(element: Element, skip: Container[Element] = ()) -> Iterator[tuple[st
                 yield ("raw" if pre else "text"), node.tail
 
 
+def _sign(node: Element) -> str:
+    """What a picture of a smiley or emoji says; empty for any other picture."""
+    alt = (node.get("alt") or "").strip()
+    return alt if len(alt) <= 24 and _SIGN.search(node.get("class") or "") else ""
+
+
 def lines(element: Element, skip: Container[Element] = ()) -> list[str]:
     """The element's non-empty lines; elements in ``skip`` are left out."""
     found: list[str] = []
     run: list[str] = []
+    raw = False
     for kind, text in pieces(element, skip):
         if kind == "text":
             run.append(text)
@@ -119,14 +74,21 @@ def lines(element: Element, skip: Container[Element] = ()) -> list[str]:
         if kind == "raw":
             head, *rest = text.split("\n")
             run.append(head)
+            raw = True
             for part in rest:
                 found.append(_INVISIBLE.sub("", "".join(run)).rstrip())
                 run = [part]
             continue
-        found.append(squeeze("".join(run)))
-        run = []
-    found.append(squeeze("".join(run)))
+        found.append(_line(run, raw))
+        run, raw = [], False
+    found.append(_line(run, raw))
     return [line for line in found if line.strip()]
+
+
+def _line(run: list[str], raw: bool) -> str:
+    """One line of text; within ``pre`` its indentation stays."""
+    text = "".join(run)
+    return _INVISIBLE.sub("", text).rstrip() if raw else squeeze(text)
 
 
 def plain(element: Element, skip: Container[Element] = ()) -> str:

@@ -23,6 +23,7 @@ class Rules:
     permalink: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     pings: tuple[str, ...] = ("pingback", "trackback")
+    edited: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
     pending: tuple[str, ...] = ("comment-awaiting-moderation",)
     own: tuple[str, ...] = ("bypostauthor",)
