@@ -228,6 +228,25 @@ def _cut(moment: datetime, precision: Precision) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+#: A day and a month, with a weekday or a time, but no year.
+_YEARLESS = tuple(
+    re.compile(
+        rf"(?:(?:{time})\s*(?:on|,)?\s+|{_WEEKDAY})(?:{day})(?!\s*,?\s*(?:19|20)\d\d)(?:{_GLUE}(?:{time}))?", re.I
+    )
+    for time in (r"\d{1,2}[:.]\d\d\s*(?:[ap]\.?m\b\.?)?",)
+    for day in (rf"\b{_MONTH}\s*{_DAY}\b", rf"{_DAY}\s*(?:de\s+|of\s+)?{_MONTH}")
+)
+
+
+def find_yearless(line: str) -> ReadDate | None:
+    """A line that is hardly more than a day of some year: the words are kept, the moment stays unknown."""
+    for pattern in _YEARLESS:
+        match = pattern.search(line)
+        if match and len(match.group().strip()) >= max(6, 0.6 * len(line.strip(" ,|:·-"))):
+            return ReadDate(None, None, match.group().strip(" ,|:·-"))
+    return None
+
+
 def read_marked(text: str, *, order: Order, language: str | None, anchor: str | None) -> ReadDate | None:
     """The date in the text of an element that is marked as a date: absolute, relative, month only, else dateparser."""
     found = find_date(text, order) or find_relative(text, anchor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from harvest.dates import ReadDate, find_date, find_relative, machine_date, read_marked
+from harvest.dates import ReadDate, find_date, find_relative, find_yearless, machine_date, read_marked
 from harvest.extract import vocabulary as words
 from harvest.extract.items import Element, PageContext, Reading
 from harvest.extract.select import first, select, tokens
@@ -46,6 +46,8 @@ def read_item(element: Element, rules: Rules | None, page: PageContext) -> Readi
     author_node, author = _author(element, rules, body, skip)
     if author is None:
         author = _byline(element, body, skip)
+    if author is None and body is not None:
+        author = _inner_byline(body, skip)
     if date is None:
         date = _loose_date(element, page, body, skip)
     text = _text(element, body, skip | {node for node in (author_node, date_node) if node is not None}, author, date)
@@ -151,7 +153,7 @@ def _date(
         if _inside(node, body) and node.tag != "time" and body is not None and node is not element:
             continue
         text = one_line(node)
-        if len(text) < 200 and _JOINED.search(text):
+        if len(text) < 200 and (_JOINED.search(text) or _JOINED.search(_before_in_parent(node))):
             continue
         for name in ("datetime", "data-time", "data-timestamp", "data-datetime", "data-epoch", "content"):
             if read := machine_date(node.get(name)):
@@ -164,6 +166,15 @@ def _date(
                     read = ReadDate(better.iso, better.precision, read.raw)
                 return node, read
     return None, None
+
+
+def _before_in_parent(node: Element) -> str:
+    """The label of a value: the last words before it in its parent, or in the cell or term before."""
+    previous = node.getprevious()
+    parent = node.getparent()
+    if previous is None:
+        return squeeze(parent.text)[-60:] if parent is not None else ""
+    return squeeze(f"{one_line(previous)} {previous.tail or ''}")[-60:]
 
 
 def _dated(element: Element, rules: Rules) -> Iterable[Element]:
@@ -186,7 +197,7 @@ def _loose_date(element: Element, page: PageContext, body: Element | None, skip:
         read = find_relative(line, page.anchor)
         if read and len(line) < 80:
             return read
-    return None
+    return next((read for line in edges if len(line) < 80 and (read := find_yearless(line))), None)
 
 
 def _author(
@@ -284,9 +295,20 @@ def _byline(element: Element, body: Element | None, skip: set[Element]) -> str |
     return None
 
 
+def _inner_byline(body: Element, skip: set[Element]) -> str | None:
+    """``X says:`` on a line of its own at the head of what the theme calls the text."""
+    for line in lines(body, skip=skip - {body})[:2]:
+        if len(line) < MAX_AUTHOR + 12 and (match := _BYLINE.fullmatch(line)):
+            return squeeze(match["a"] or match["b"]) or None
+    return None
+
+
 def _text(element: Element, body: Element | None, skip: set[Element], author: str | None, date: ReadDate | None) -> str:
     if body is not None:
-        return "\n".join(_unsigned(lines(body, skip=skip - {body})))
+        inside = _unsigned(lines(body, skip=skip - {body}))
+        while inside and (_BYLINE.fullmatch(inside[0]) and author and author in inside[0]):
+            inside = inside[1:]
+        return "\n".join(inside)
     found = lines(element, skip=skip)
     strip = [text for text in (author, date.raw if date else None) if text]
     start, end = 0, len(found)

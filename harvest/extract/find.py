@@ -20,7 +20,7 @@ def find_items(root: Element) -> Items | None:
         return Items(tuple(made), best.rules if best else None)
     other = generic.find_items(root)
     if best is None:
-        return other
+        return _by_rows(root, other) or other
     # the generic reader overrules named markup only where that is a fragment of what it sees
     if (
         other
@@ -30,6 +30,15 @@ def find_items(root: Element) -> Items | None:
     ):
         return Items(other.elements, best.rules)
     return best
+
+
+def _by_rows(root: Element, other: Items | None) -> Items | None:
+    """Posts in pairs of table rows, where nothing else was found, or only parts of such rows."""
+    found = [one for one in flat.wrap_rows(root) if not generic.in_aside(one)]
+    if not found or (other and len(other.elements) > 1.5 * len(found)):
+        return None
+    rows = Items(tuple(found), forum=True)
+    return rows if other is None or _covered(other, rows) else None
 
 
 def _covered(best: Items, other: Items) -> bool:

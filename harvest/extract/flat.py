@@ -7,16 +7,26 @@ and ``dd``. The tree is changed in place, so it must be the extractor's own.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from lxml import etree
 
-from harvest.dates import find_date
+from harvest.dates import RELATIVE, find_date
 from harvest.extract.items import Element
 from harvest.extract.select import tokens
 from harvest.extract.text import one_line
+from harvest.extract.vocabulary import META_WORDS
 
 #: Class of the elements made here.
 MADE = "chorus-flat"
+#: Fewer posts than this in a table prove no pattern.
+MIN_ROW_RUNS = 2
+_POST_ID = re.compile(r"^(?:pb|p|post|msg|message|c|comment)[-_]?\d+$", re.I)
+_CLOCK = re.compile(r"\b\d{1,2}[:.]\d\d\s*(?:am|pm)?\b", re.I)
+_MONTH = re.compile(
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|okt|nov|dec|dez|ene|abr|ago|dic|avr|mai|juin|août)", re.I
+)
+_BY = re.compile(r"\b(?:by|von|par|por|da)\b", re.I)
 _ANCHOR = re.compile(r"^(?:c|comment-?|cmt-?|com)\d?[\da-f]{2,}$", re.I)
 _BYLINE = re.compile(
     r"^\W*(?:posted|comment(?:ed)?|written|left|publi[ée]|geschrieben|kommentar|enviado)\s*(?:by|von|par|por)?\b", re.I
@@ -25,8 +35,95 @@ _BYLINE = re.compile(
 
 def wrap(root: Element) -> list[Element]:
     """Wrap all flat runs; the elements made, in document order."""
-    made = [one for found in (_definition_lists(root), _anchored(root), _bylined(root)) for one in found]
-    return made if len(made) > 0 else []
+    return [one for found in (_definition_lists(root), _anchored(root), _bylined(root)) for one in found]
+
+
+def wrap_rows(root: Element) -> list[Element]:
+    """Wrap the posts of a table that gives each a row with author and date and the row or rows below it for the text."""
+    made = []
+    for parent in list(root.iter("table", "tbody")):
+        rows = [child for child in parent if child.tag == "tr"]
+        runs = _row_runs(rows) if len(rows) >= 2 * MIN_ROW_RUNS else []
+        for run in runs:
+            name = next(
+                (node.get("id") for row in run for node in row.iter() if _POST_ID.match(node.get("id") or "")), None
+            )
+            made.append(_post_of_rows(run, name))
+    return made
+
+
+def _post_of_rows(run: list[Element], name: str | None) -> Element:
+    """One post: its head and its text in elements whose classes say so, its author marked, rows of buttons left out."""
+    post = _enclose(run, name)
+    head, body = (
+        etree.SubElement(post, "div", {"class": "head"}),
+        etree.SubElement(post, "div", {"class": "message-body"}),
+    )
+    head.append(run[0])
+    for row in run[1:]:
+        if _only_buttons(row):
+            post.remove(row)
+        else:
+            body.append(row)
+    writer = _writer(run[0])
+    if writer is not None:
+        writer.set("class", f"{writer.get('class') or ''} username".strip())
+    return post
+
+
+def _only_buttons(row: Element) -> bool:
+    found = re.findall(r"[^\W\d_]+", one_line(row).lower())
+    return all(word in META_WORDS for word in found)
+
+
+def _writer(row: Element) -> Element | None:
+    """The link with the author's name: the one after "by", else the first that is no date, no answer's subject."""
+    links = [link for link in row.iterdescendants("a") if 0 < len(one_line(link)) < 40]
+    for link in links:
+        before = link.getprevious()
+        parent = link.getparent()
+        said = (before.tail if before is not None else parent.text if parent is not None else "") or ""
+        if re.search(r"\b(?:by|von|par|por|da)\s*:?\s*$", said, re.I):
+            return link
+    names = [
+        one for one in links if not find_date(one_line(one)) and not re.match(r"(?:re|aw|rép)\s*:", one_line(one), re.I)
+    ]
+    return names[0] if names else None
+
+
+def _row_runs(rows: list[Element]) -> list[list[Element]]:
+    """Runs of a head row and what follows it, if heads look alike and nearly all are followed by text; else nothing."""
+    heads = [n for n, row in enumerate(rows) if _is_head_row(row)]
+    shapes = Counter(_shape(rows[n]) for n in heads)
+    if not shapes:
+        return []
+    shape, count = shapes.most_common(1)[0]
+    heads = [n for n in heads if _shape(rows[n]) == shape]
+    if count < MIN_ROW_RUNS:
+        return []
+    runs = [rows[start:end] for start, end in zip(heads, [*heads[1:], len(rows)], strict=True)]
+    sizes = [sum(len(one_line(row)) for row in run[1:]) for run in runs]
+    if sum(size > 0 for size in sizes) < 0.9 * len(runs) or sum(sizes) < 20 * len(runs):
+        return []
+    return [run if n < len(runs) - 1 else run[: _usual(runs)] for n, run in enumerate(runs)]
+
+
+def _usual(runs: list[list[Element]]) -> int:
+    """Rows of a run, mostly; the last run would else reach into what stands below the posts."""
+    return Counter(map(len, runs[:-1])).most_common(1)[0][0] if len(runs) > 1 else len(runs[0])
+
+
+def _is_head_row(row: Element) -> bool:
+    text = one_line(row)
+    if not 6 < len(text) < 250:
+        return False
+    dated = bool(find_date(text)) or bool(RELATIVE.search(text)) or bool(_CLOCK.search(text) and _MONTH.search(text))
+    return dated and (next(row.iterdescendants("a"), None) is not None or bool(_BY.search(text)))
+
+
+def _shape(row: Element) -> tuple[str, ...]:
+    """Cells and their classes without numbers: rows are coloured in turns."""
+    return tuple(f"{cell.tag}.{re.sub(r'[0-9]+', '', cell.get('class') or '')}" for cell in row)
 
 
 def _enclose(run: list[Element], name: str | None) -> Element:

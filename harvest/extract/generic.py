@@ -10,6 +10,8 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
+from lxml import etree
+
 from harvest.dates import RELATIVE, find_date
 from harvest.extract import vocabulary as words
 from harvest.extract.items import Element, Items
@@ -21,6 +23,9 @@ _TAGS = frozenset(["div", "li", "article", "section", "tr", "td", "table", "dl",
 _TEASER = re.compile(r"recent|latest|related|teaser|promo", re.I)
 _REGIONS = ("comments", "disqus_thread", "dsq-content", "comment-list", "commentlist", "kommentare", "respond")
 _NUMBER = re.compile(r"\d[\da-f]*", re.I)
+#: A region with more than this share of the page's text is no aside, whatever it is called.
+MAIN_SHARE = 0.5
+_SIZE = etree.XPath("string-length(normalize-space(string(.)))")
 #: How many members of a group are looked at closely.
 SAMPLE = 12
 _SAYS = re.compile(
@@ -71,7 +76,15 @@ def _is_main(element: Element) -> bool:
         element, ".post-title,.entry-title,.hentry,.post-body,.entry-content"
     ):
         return True
-    return "no-sidebar" in tokens(element) or "with-sidebar" in tokens(element)
+    if "no-sidebar" in tokens(element) or "with-sidebar" in tokens(element):
+        return True
+    body = next((up for up in element.iterancestors() if up.tag == "body"), None)
+    return body is not None and _text_size(element) > MAIN_SHARE * _text_size(body)
+
+
+def _text_size(element: Element) -> float:
+    found = _SIZE(element)
+    return found if isinstance(found, float) else 0.0
 
 
 def _kind_of(name: str) -> str | None:

@@ -30,6 +30,7 @@ class Items:
     elements: tuple[Element, ...]
     rules: Rules | None = None
     forum: bool = False
+    marks: tuple[str, ...] = ()
     parents: tuple[int | None, ...] = ()
     parent_sources: tuple[ParentSource | None, ...] = ()
 

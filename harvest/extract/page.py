@@ -11,8 +11,8 @@ from harvest.extract.counts import announced
 from harvest.extract.fields import read_item
 from harvest.extract.find import find_items
 from harvest.extract.items import Element, Items, PageContext, Reading
-from harvest.extract.post import Post, drop_region, read_post
-from harvest.extract.select import detach, first, select
+from harvest.extract.post import ARTICLE_CHARACTERS, Post, drop_region, read_post
+from harvest.extract.select import detach, first, select, tokens
 from harvest.extract.source import parse
 from harvest.extract.text import absolute, lines
 from harvest.extract.tree import place
@@ -37,13 +37,14 @@ def read_page(text: str, url: str, anchor: str | None) -> Page:
     root, _ = parse(text)
     language = _language(root)
     items = find_items(root)
+    items = replace(items, marks=_marks(items)) if items else None
     elements = items.elements if items else ()
     context = PageContext(url, language, _order(root, elements, language), anchor)
     count = announced(root, elements)
     readings = _read_items(items, context) if items else []
     drop_region(root)
     post = read_post(root, context)
-    if items and items.forum and readings:
+    if items and readings and (items.forum or _opens_with_post(root, items, post)):
         post, readings = _first_is_post(post, readings, url)
     named = first(root, ("link[rel=canonical]",))
     return Page(
@@ -54,6 +55,32 @@ def read_page(text: str, url: str, anchor: str | None) -> Page:
         announced=count,
         canonical=absolute(named.get("href"), url) if named is not None else None,
     )
+
+
+#: Addresses and regions of discussions whose opening post is the first of the list.
+_DISCUSSION = re.compile(
+    r"(?:^|[/_\s.-])(?:forums?|foren|threads?|topics?|viewtopic|showthread|discussions?|boards?|bbs)(?:$|[/_\s.?-])",
+    re.I,
+)
+
+
+def _marks(items: Items) -> tuple[str, ...]:
+    """Ids and classes of the list's surroundings, read while the list still hangs in the page."""
+    first_one = items.elements[0]
+    return tuple(tokens(up) for up in (first_one, *list(first_one.iterancestors())[:3]))
+
+
+def _opens_with_post(root: Element, items: Items, post: Post) -> bool:
+    """Whether an unknown system's list is a discussion: its page says so, and there is no article above the list."""
+    if items.rules is not None or len(post.text) > ARTICLE_CHARACTERS:
+        return False
+    named = [
+        node.get("content") or node.get("href") or ""
+        for node in select(root, "meta[property=og:url],link[rel=canonical]")
+    ]
+    body = next(root.iter("body"), None)
+    marks = [*named, tokens(body) if body is not None else "", *items.marks]
+    return any(_DISCUSSION.search(mark) for mark in marks)
 
 
 def _read_items(items: Items, context: PageContext) -> list[Reading]:

@@ -88,6 +88,16 @@ RULES = (
         body=(".kmsgtext",),
     ),
     Rules(
+        name="smf",
+        forum=True,
+        signs=("[href*=action=profile]", "#quickModForm"),
+        items=("div.post_wrapper", "td.windowbg > table,td.windowbg2 > table"),
+        author=(".poster h4 a", ".poster h4", "a[href*=action=profile]", "b"),
+        date=(".keyinfo .smalltext", ".postinfo .smalltext", ".smalltext"),
+        body=(".post .inner", ".inner", "div.post"),
+        drop=(".signature", ".moderatorbar", ".quickbuttons", ".reportlinks"),
+    ),
+    Rules(
         name="woltlab",
         forum=True,
         items=("article.wbbPost",),
