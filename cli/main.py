@@ -23,7 +23,7 @@ Try `chorus demo`, or: chorus harvest https://blog.example/a-post/ -a my-archive
 
 #: Modules of ``cli.commands``, in the order in which ``--help`` lists them.
 COMMANDS = (
-    *("demo", "harvest", "login", "extract", "threads", "show", "classify", "search", "export"),
+    *("demo", "harvest", "import_", "login", "extract", "threads", "show", "classify", "search", "export"),
     *("verify", "replay", "wacz", "rebuild", "status", "codebook", "doctor", "config"),
 )
 

@@ -45,7 +45,9 @@ class PageCapture:
     """What one visit found. ``error`` says in words why there is nothing to read; ``html`` is the rendered page.
 
     ``obstacle`` names what stood in the content's place (``challenge``, ``login``, ``soft-404``). ``actions`` counts the
-    clicks that chorus made; each is in the pageinfo record. A page that could not be had at all has ``error`` and no
+    clicks that chorus made; each is in the pageinfo record. ``imported`` names the file, and the place in it, that the page
+    was imported from; ``dated`` is false where that did not say when it was had, so that ``captured_at`` is only the moment
+    of the import and no anchor for "3 hours ago". A page that could not be had at all has ``error`` and no
     records but its own visit record.
     """
 
@@ -69,6 +71,8 @@ class PageCapture:
     view: Evidence | None = None
     text: Evidence | None = None
     parts: tuple[Part, ...] = ()
+    imported: str | None = None
+    dated: bool = True
 
 
 def write_visit(writer: WarcWriter, capture: PageCapture) -> None:

@@ -238,11 +238,11 @@ _YEARLESS = tuple(
 )
 
 
-def find_yearless(line: str) -> ReadDate | None:
-    """A line that is hardly more than a day of some year: the words are kept, the moment stays unknown."""
+def find_yearless(line: str, share: float = 0.6) -> ReadDate | None:
+    """A day of some year, where it makes up ``share`` of the line: the words are kept, the moment stays unknown."""
     for pattern in _YEARLESS:
         match = pattern.search(line)
-        if match and len(match.group().strip()) >= max(6, 0.6 * len(line.strip(" ,|:·-"))):
+        if match and len(match.group().strip()) >= max(6, share * len(line.strip(" ,|:·-"))):
             return ReadDate(None, None, match.group().strip(" ,|:·-"))
     return None
 

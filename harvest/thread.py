@@ -5,6 +5,7 @@ The same function reads a capture at harvest and at rebuild; only where the answ
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from harvest.capture import PageCapture, Part
 from harvest.extract.build import Capture, Page, document
 from harvest.extract.page import read_page
 from harvest.extract.source import decode
+from harvest.imports.item import THREAD_TYPE, Unreadable
+from harvest.imports.threadjson import page_of
 from harvest.sources.driver import Completed, Fetched, complete_thread, complete_thread_async
 from harvest.sources.items import from_page
 from harvest.sources.merge import merge
@@ -20,6 +23,8 @@ from store.records import Evidence, ExtractError, FetchError, ThreadDocument
 
 def thread_of(capture: PageCapture, visit_id: str) -> ThreadDocument:
     """Read the thread of a capture, each entry with the record that it was first read from. Raises ``ExtractError``."""
+    if capture.media_type == THREAD_TYPE:
+        return _imported(capture, visit_id)
     page, origins = rendered(capture)
     answers = {part.asked or part.url: part for part in capture.parts if part.role == "answer"}
 
@@ -30,7 +35,7 @@ def thread_of(capture: PageCapture, visit_id: str) -> ThreadDocument:
         return part.status, {"content-type": part.media_type or ""}, part.body
 
     url = _address(capture)
-    completed = complete_thread(page, capture.html or "", url, fetch, anchor=capture.captured_at)
+    completed = complete_thread(page, capture.html or "", url, fetch, anchor=_anchor(capture))
     return _document(capture, completed, origins, visit_id)
 
 
@@ -49,23 +54,36 @@ def rendered(capture: PageCapture) -> tuple[Page, Mapping[str, Evidence]]:
     The mapping names the record of each address that readings come from. Raises ``ExtractError``.
     """
     url = _address(capture)
-    page = read_page(decode(capture.html or ""), url, capture.captured_at)
+    page = read_page(decode(capture.html or ""), url, _anchor(capture))
     origins = {url: capture.dom} if capture.dom else {}
     for part in capture.parts:
         if part.role == "frame":
-            page = _with_frame(page, part, capture.captured_at)
+            page = _with_frame(page, part, _anchor(capture))
         elif part.role == "part":
-            page = _with_removed(page, part, url, capture.captured_at)
+            page = _with_removed(page, part, url, _anchor(capture))
     for part in capture.parts:
         origins.setdefault(part.url, part.evidence)
     return page, origins
+
+
+def _imported(capture: PageCapture, visit_id: str) -> ThreadDocument:
+    """The thread of an export, kept as JSON."""
+    try:
+        page = page_of(json.loads(capture.html or ""))
+    except (ValueError, Unreadable) as error:
+        raise ExtractError(f"{capture.url}: {error}") from error
+    return document(page, Capture(_address(capture), capture.captured_at, visit_id, capture.dom))
+
+
+def _anchor(capture: PageCapture) -> str | None:
+    return capture.captured_at if capture.dated else None
 
 
 def _address(capture: PageCapture) -> str:
     return capture.final_url or capture.url
 
 
-def _with_frame(page: Page, part: Part, anchor: str) -> Page:
+def _with_frame(page: Page, part: Part, anchor: str | None) -> Page:
     """A page whose comments a frame draws has the frame's; a frame with fewer comments than the page has none."""
     try:
         inner = read_page(decode(part.body), part.url, anchor)
@@ -77,7 +95,7 @@ def _with_frame(page: Page, part: Part, anchor: str) -> Page:
     return replace(page, readings=inner.readings, announced=count, platform=inner.platform or page.platform)
 
 
-def _with_removed(page: Page, part: Part, url: str, anchor: str) -> Page:
+def _with_removed(page: Page, part: Part, url: str, anchor: str | None) -> Page:
     try:
         rows = read_page(decode(part.body), url, anchor)
     except ExtractError:

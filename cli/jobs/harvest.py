@@ -153,7 +153,7 @@ def harvest_pages(path: Path, request: HarvestRequest, *, quiet: bool = False) -
         heal(archive, tables, quiet=quiet)
         with RunRecorder(archive, "harvest", parameters=_parameters(request)) as run:
             report = _harvest(archive, tables, request, run, quiet)
-            _index(tables, quiet)
+            index_new(tables, quiet)
             run.counts.update(_counts(report))
             run.status = "partial" if report.exit_code else "done"
     return report
@@ -253,7 +253,7 @@ def _skipped(url: str) -> dict[str, Any]:
     return {"outcome": "skipped", "url": url, **empty}
 
 
-def _index(tables: Tables, quiet: bool) -> None:
+def index_new(tables: Tables, quiet: bool) -> None:
     """Embed what is new. Without a model the harvest still stands; full-text search and a later run make up for it."""
     from cli.jobs.index import index_missing
 

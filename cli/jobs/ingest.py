@@ -10,8 +10,8 @@ from store.records import ExtractError, ThreadDocument, Visit, visit_id
 if TYPE_CHECKING:
     from harvest.visit import PageCapture
 
-#: Pages that are HTML; everything else is archived but not read.
-HTML_TYPES = ("text/html", "application/xhtml+xml")
+#: What a thread can be read from: HTML, and threads imported from exports; everything else is archived but not read.
+HTML_TYPES = ("text/html", "application/xhtml+xml", "application/vnd.chorus.thread+json")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def rebuild_tables(path: Path, *, quiet: bool = False) -> list[dict[str, Any]]:
 
     Labels and vectors of revisions that are still there are carried over, so nothing is classified or embedded twice.
     """
-    from cli.jobs.harvest import _index
+    from cli.jobs.harvest import index_new
     from store.archive import Archive
     from store.lock import write_lock
     from store.manifest import RunRecorder
@@ -40,7 +40,7 @@ def rebuild_tables(path: Path, *, quiet: bool = False) -> list[dict[str, Any]]:
         _read_everything(archive, new, quiet)
         kept = new.adopt(old)
         note(f"kept {kept['labels']} labels and {kept['passages']} vectors of unchanged text", quiet=quiet)
-        _index(new, quiet)
+        index_new(new, quiet)
         after = {name: new.count(name) for name in TABLES}
         archive.swap_tables(fresh)
         archive.mark_ingested()

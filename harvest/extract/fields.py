@@ -189,7 +189,9 @@ def _loose_date(element: Element, page: PageContext, body: Element | None, skip:
     """A date in a header or footer line that no class marks."""
     outside = lines(element, skip={body} if body is not None else skip)
     edges = outside if body is not None else outside[:EDGE_LINES] + outside[-EDGE_LINES:]
-    edges = [line for line in edges if not _JOINED.search(line)]
+    edges = [
+        line for n, line in enumerate(edges) if not (_JOINED.search(line) or (n and _labels_joining(edges[n - 1])))
+    ]
     for line in edges:
         if len(line) < 160 and (read := find_date(line, page.order)):
             return read
@@ -197,7 +199,13 @@ def _loose_date(element: Element, page: PageContext, body: Element | None, skip:
         read = find_relative(line, page.anchor)
         if read and len(line) < 80:
             return read
-    return next((read for line in edges if len(line) < 80 and (read := find_yearless(line))), None)
+    # all that is outside of a marked body is head or foot, so there the day may stand among other words
+    share, longest = (0.0, 240) if body is not None else (0.6, 80)
+    return next((read for line in edges if len(line) < longest and (read := find_yearless(line, share))), None)
+
+
+def _labels_joining(line: str) -> bool:
+    return bool(_JOINED.search(line)) and line.rstrip().endswith(":")
 
 
 def _author(
