@@ -1,5 +1,5 @@
 # `make demo` sets up everything and runs the main job; `make test` passes the tests. Both start from nothing.
-.PHONY: setup demo test check gates clean
+.PHONY: setup demo test systems check gates clean
 
 setup: .venv/.ready
 
@@ -12,6 +12,10 @@ demo: setup
 test: setup
 	.venv/bin/python -m pytest
 
+# what the tests on real comment systems need, installed beforehand (they install it themselves where they may)
+systems: setup
+	sh scripts/test-systems.sh
+
 check: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -20,6 +24,7 @@ check: setup
 gates: setup
 	.venv/bin/python -m benchmarks.extract_gate
 	.venv/bin/python -m benchmarks.classify_gate
+	.venv/bin/python -m benchmarks.retrieval.evaluate
 
 clean:
 	rm -rf .venv

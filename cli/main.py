@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ Try `chorus demo`, or: chorus harvest https://blog.example/a-post/ -a my-archive
 
 #: Modules of ``cli.commands``, in the order in which ``--help`` lists them.
 COMMANDS = (
-    *("demo", "harvest", "import_", "login", "extract", "threads", "show", "classify", "search", "export"),
+    *("demo", "harvest", "import", "login", "extract", "threads", "show", "classify", "search", "export"),
     *("verify", "replay", "wacz", "rebuild", "status", "codebook", "doctor", "config"),
 )
 
@@ -46,7 +47,8 @@ def _root(
 
 
 for _name in COMMANDS:
-    importlib.import_module(f"cli.commands.{_name}").register(app)
+    _module = f"{_name}_" if keyword.iskeyword(_name) else _name
+    importlib.import_module(f"cli.commands.{_module}").register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

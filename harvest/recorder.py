@@ -91,7 +91,8 @@ class Recorder:
         await network.send("Network.enable")
         self._fetch = await self.browser.new_browser_cdp_session()
         self._fetch.on("Fetch.requestPaused", self._on_paused)
-        stages = ("Request", "Response")
+        # where every address is allowed there is nothing to refuse, and each pause costs a page its time
+        stages = ("Response",) if self.guard.allow_private else ("Request", "Response")
         await self._fetch.send(
             "Fetch.enable", {"patterns": [{"urlPattern": "*", "requestStage": stage} for stage in stages]}
         )
@@ -100,6 +101,9 @@ class Recorder:
 
     def _on_request(self, event: dict[str, Any]) -> None:
         facts = self._facts[event["requestId"]]
+        self._stirred = time.monotonic()
+        if event["request"]["url"].startswith("http"):
+            self._open.setdefault(event["requestId"], self._stirred)
         facts.url, facts.method = event["request"]["url"], event["request"].get("method", "GET")
 
     def _on_request_extra(self, event: dict[str, Any]) -> None:
@@ -132,7 +136,6 @@ class Recorder:
                 answered = await self._on_response_paused(event)
                 self._open.pop(key, None)
             elif "responseErrorReason" not in event:
-                self._open[key] = self._stirred
                 answered = await self._on_request_paused(event)
         finally:
             if not answered:

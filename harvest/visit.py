@@ -30,7 +30,7 @@ __all__ = ["PageCapture", "VisitOptions", "captures_from_warc", "visit", "write_
 SETTLE_SECONDS = 5.0
 
 #: The network counts as quiet when nothing was asked for and nothing is under way for so many seconds.
-QUIET_SECONDS = 0.15
+QUIET_SECONDS = 0.1
 
 #: Scripts and pages in which this stands may hide content in closed shadow roots.
 _SHADOW_MARKS = (b"attachShadow", b"shadowrootmode")
@@ -166,7 +166,7 @@ async def _idle(recorder: Recorder) -> None:
     """Wait until the network is quiet, or the time for that is over."""
     end = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < end and not recorder.quiet_for(QUIET_SECONDS):
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.02)
 
 
 def _reason(error: Exception) -> str:

@@ -38,9 +38,6 @@ READ_BATCH = 4096
 #: Ids in one ``IN (…)``: keeps the condition short enough to parse quickly.
 IDS_PER_QUERY = 500
 
-#: Below this many passages a scan of the text is as quick as an index; the index is then left for later.
-INDEX_FROM = 64
-
 
 class Tables:
     """The tables of one archive. ``open`` imports LanceDB, which costs about two seconds of CPU."""
@@ -161,17 +158,28 @@ class Tables:
         return self._upsert("labels", labels, replace=False)
 
     def index_passages(self) -> None:
-        """Build the full-text index, or take up rows that came since; small tables are scanned instead."""
-        from lancedb.index import FTS
+        """Bring every index up to the rows: LanceDB's own, and the light one that answers without LanceDB."""
+        from store.indexing import compact, index_passages
+        from store.refresh import refresh
 
-        table = self.table("passages")
-        if table is None or table.count_rows() < INDEX_FROM:
-            return
-        if any(index.columns == ["text"] for index in table.list_indices()):
-            table.optimize()
-        else:
-            # stop words are kept: "who is it for" and quoted phrases are made of them
-            table.create_index("text", config=FTS(with_position=True, remove_stop_words=False))
+        index_passages(self)
+        compact(self, tuple(name for name in TABLES if name != "passages"))
+        refresh(self, self._directory)
+
+    def is_indexed(self) -> bool:
+        """Whether every index stands for the passages as they are now."""
+        from store.light import condition
+
+        return condition(self._directory) == "current"
+
+    def refresh_search(self, *, wait: bool = True, erase: bool = False) -> None:
+        """Bring only the light index up to the rows. Raises ``ArchiveLocked`` if another process does and ``wait`` is false.
+
+        ``erase`` removes the files of before at once, so that nothing is left in them of rows that were deleted.
+        """
+        from store.refresh import KEEP, refresh
+
+        refresh(self, self._directory, wait=wait, keep=0.0 if erase else KEEP)
 
     def set_passage_labels(self, model: str, codebook: str, *, order: Sequence[str]) -> int:
         """Write on each passage the labels of its sentences, in codebook order, with the first one's best probability.
@@ -242,6 +250,10 @@ class Tables:
         """The URLs, as asked for, that were captured with success."""
         return {row["url"] for row in self.rows("visits", "outcome <> 'failed'", ["url"])}
 
+    def captured_digests(self) -> set[tuple[str, str]]:
+        """Address and digest of every page that was read, to know one when it comes again."""
+        return {(visit.url, visit.dom.digest) for visit in self._records("visits", Visit) if visit.dom}
+
     def outcome_counts(self) -> dict[str, int]:
         """Visits by outcome."""
         counts: dict[str, int] = defaultdict(int)
@@ -291,9 +303,15 @@ class Tables:
         for thread in sorted(self.threads(), key=lambda t: (t.url, t.thread_id)):
             yield self.document(thread)
 
-    def _by_ids(self, name: str, cls: type[R], column: str, ids: list[str]) -> Iterator[R]:
+    def rows_by_ids(
+        self, name: str, column: str, ids: Sequence[str], columns: Sequence[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Rows whose ``column`` is one of ``ids``, in any order."""
         for start in range(0, len(ids), IDS_PER_QUERY):
-            yield from self._records(name, cls, is_in(column, ids[start : start + IDS_PER_QUERY]))
+            yield from self.rows(name, is_in(column, list(ids[start : start + IDS_PER_QUERY])), columns)
+
+    def _by_ids(self, name: str, cls: type[R], column: str, ids: list[str]) -> Iterator[R]:
+        return (from_row(cls, row) for row in self.rows_by_ids(name, column, ids))
 
     def entries_without_passages(self) -> Iterator[Entry]:
         """Revisions that search cannot find yet. Those without text have no passages and are left out."""

@@ -6,9 +6,10 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from store.records import ChorusError
+from store.records import ArchiveError, ChorusError
 
 PACKAGES = (
     "playwright",
@@ -22,15 +23,18 @@ PACKAGES = (
 )
 
 
-def examine() -> list[dict[str, Any]]:
-    """One row a part: ``part``, ``ok``, ``found``, ``hint``."""
+def examine(archive: Path | None = None, *, repair: bool = False) -> list[dict[str, Any]]:
+    """One row a part: ``part``, ``ok``, ``found``, ``hint``. With an archive also its search index, mended on request."""
     parts: list[tuple[str, Callable[[], str]]] = [
         ("python", platform.python_version),
         *((name, _package(name)) for name in PACKAGES),
         ("browser", _browser),
         ("embedding model", _model),
         ("classifier", _classifier),
+        ("replay (optional)", _replay),
     ]
+    if archive is not None and (archive / "chorus.toml").exists():
+        parts.append(("search index", lambda: _search_index(archive, repair)))
     return [_row(name, check) for name, check in parts]
 
 
@@ -59,6 +63,34 @@ def _model() -> str:
 
     encoder = open_encoder()
     return f"{encoder.fingerprint}, {encoder.dimensions} dimensions"
+
+
+def _replay() -> str:
+    """pywb is an extra: its absence is no fault."""
+    from harvest.replay import find_server
+
+    try:
+        return find_server()
+    except ChorusError as error:
+        return f"not installed ({error.hint})"
+
+
+def _search_index(path: Path, repair: bool) -> str:
+    from store.archive import Archive
+    from store.light import condition
+    from store.lock import write_lock
+    from store.tables import Tables
+
+    archive = Archive.open(path)
+    found = condition(archive.tables_dir)
+    empty = not Tables.open(archive).count("passages")
+    if repair and found != "current" and not empty:
+        with write_lock(archive, "doctor"):
+            Tables.open(archive).index_passages()
+        return f"was {found}, is {condition(archive.tables_dir)}"
+    if found == "torn" and not empty:
+        raise ArchiveError("torn", hint="chorus doctor --repair")
+    return "nothing to search yet" if empty else found
 
 
 def _classifier() -> str:
