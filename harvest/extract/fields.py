@@ -201,7 +201,9 @@ def _loose_date(element: Element, page: PageContext, body: Element | None, skip:
             return read
     # all that is outside of a marked body is head or foot, so there the day may stand among other words
     share, longest = (0.0, 240) if body is not None else (0.6, 80)
-    return next((read for line in edges if len(line) < longest and (read := find_yearless(line, share))), None)
+    return next(
+        (read for line in edges if len(line) < longest and (read := find_yearless(line, page.anchor, share))), None
+    )
 
 
 def _labels_joining(line: str) -> bool:

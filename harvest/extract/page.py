@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from harvest.dates import Order, numeric_order
+from harvest.dates import Order, numeric_order, page_clock
 from harvest.extract.build import Page
 from harvest.extract.counts import announced
 from harvest.extract.fields import read_item
@@ -33,8 +33,12 @@ _GENERATORS = (
 
 
 def read_page(text: str, url: str, anchor: str | None) -> Page:
-    """Read a page of HTML. ``anchor`` is the moment that relative dates count from, if known."""
+    """Read a page of HTML. ``anchor`` is the moment that relative dates count from, if known.
+
+    Without one, a page that prints its own time is its own anchor.
+    """
     root, _ = parse(text)
+    anchor = anchor or page_clock(lines(root))
     language = _language(root)
     items = find_items(root)
     items = replace(items, marks=_marks(items)) if items else None
