@@ -193,6 +193,7 @@ class Thread:
     completeness_reason: str | None
     captured_at: str
     visit_id: str | None = None
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +351,7 @@ class ThreadDocument:
             "captured_count": thread.captured_count,
             "completeness": thread.completeness,
             "completeness_reason": thread.completeness_reason,
+            "categories": list(thread.categories),
             "captured_at": thread.captured_at,
             "post": _post_json(self.post, evidence) if self.post else None,
             "comments": [_comment_json(entry, index, evidence) for entry in self.comments],

@@ -82,7 +82,12 @@ def _plain(value: Any) -> Any:
 
 def from_row(cls: type[R], row: dict[str, Any]) -> R:
     """The record of a row that ``to_row`` made; columns that the class does not have are left out."""
-    return cls(**{name: _typed(hint, row.get(name)) for name, hint in _hints(typing.cast(Any, cls)).items()})
+    hints = _hints(typing.cast(Any, cls)).items()
+    # a list that is null was written before there was such a column
+    known = (
+        (name, hint) for name, hint in hints if row.get(name) is not None or get_origin(_optional(hint)[0]) is not tuple
+    )
+    return cls(**{name: _typed(hint, row.get(name)) for name, hint in known})
 
 
 def _typed(hint: Any, value: Any) -> Any:

@@ -73,6 +73,9 @@ class Tables:
         table = self.table(name)
         if table is None:
             table = self._opened[name] = self._database.create_table(name, schema=schema)
+        missing = [schema.field(column) for column in schema.names if column not in table.schema.names]
+        if missing:  # a table of an earlier chorus: its rows get the new columns as null
+            table.add_columns(missing)
         return table
 
     def _upsert(self, name: str, records: Sequence[Any], *, replace: bool) -> int:

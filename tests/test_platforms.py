@@ -110,3 +110,54 @@ def test_emoji_edits_and_code_survive() -> None:
     first = read(page % ("words " * 60))["comments"][0]
     assert first["text"].splitlines() == ["Nice 🌻 one", "  if x:", "      y()"]
     assert first["edited"] == "2011-03-04"
+
+
+LEMMY = """<html><body><div class="post-listing"><h1>Which kettle?</h1><div class="md-div"><p>Mine whistles in the key of F sharp and the dog has opinions
+about that, so I am looking for one that is silent, or at least a semitone lower, and will last for longer than a winter.</p></div></div>
+<ul class="comments"><li class="comment"><article class="details comment-node py-2" id="comment-11"><div class="ms-2"><a class="person-listing" href="/u/fern">fern</a>
+<span class="moment-time pointer" data-tippy-content="2023-07-01 10:00:00" title="July 1st, 2023 10:00">7 months ago</span></div><div class="comment-content"><div class="md-div"><p>A pan.</p></div></div></article>
+<ul class="comments"><li class="comment"><article class="details comment-node py-2" id="comment-12"><div class="ms-2"><a class="person-listing" href="/u/oak">oak</a>
+<span class="moment-time pointer" title="July 2nd, 2023 11:00">7 months ago</span></div><div class="comment-content"><div class="md-div"><p>With a lid, if you are rich.</p></div></div></article></li></ul></li></ul></body></html>"""
+
+NODEBB = """<html><body><ul component="topic"><li component="post" data-pid="1" data-username="mill" id="p1"><a component="user/username" data-username="mill">mill</a>
+<span class="timeago" title="2021-05-04T08:00:00.000Z"></span><div component="post/content"><p>The belt slips when it rains, and it rains.</p></div></li>
+<li component="post" data-pid="2" data-username="weir" id="p2"><a component="user/username" data-username="weir">weir</a>
+<span class="timeago" title="2021-05-04T09:00:00.000Z"></span><div component="post/content"><p>Chalk it, twice, and complain to the sky.</p></div></li></ul></body></html>"""
+
+JSON_LD = """<html><head><script type="application/ld+json">{"@context":"https://schema.org","@type":"DiscussionForumPosting","headline":"Moss",
+"commentCount":2,"comment":[{"@type":"Comment","@id":"c1","text":"<p>Leave it.</p><p>It was there first.</p>","author":{"@type":"Person","name":"Dag","url":"https://dag.example/"},
+"datePublished":"2022-01-02T03:04:05Z","comment":[{"@type":"Comment","text":"Agreed &amp; agreed","author":{"name":"Ebba"},"datePublished":"2022-01-03"}]}]}</script></head>
+<body><h1>Moss</h1><p>On the north side of everything there is moss, and on the south side there is me with a wire brush, every spring, for no reason at all.</p></body></html>"""
+
+INDEX = (
+    "<html><head><title>Crumbs</title></head><body>"
+    + "".join(
+        f'<article class="post"><h2><a href="/2012/{n}/">Loaf number {n}</a></h2><p>It rose, it fell, it was eaten by the dog in the end.</p></article>'
+        for n in range(1, 6)
+    )
+    + "</body></html>"
+)
+
+
+def test_lemmy_nodebb_and_json_ld() -> None:
+    lemmy = read(LEMMY)
+    assert [(c["author"], c["parent"], c["text"]) for c in lemmy["comments"]] == [
+        ("fern", None, "A pan."),
+        ("oak", 0, "With a lid, if you are rich."),
+    ]
+    nodebb = read(NODEBB)
+    assert nodebb["platform"] == "nodebb"
+    assert (nodebb["post"]["author"], nodebb["post"]["text"][:8]) == ("mill", "The belt")
+    assert [(c["author"], (c["published"] or "")[:10]) for c in nodebb["comments"]] == [("weir", "2021-05-04")]
+    stated = read(JSON_LD)
+    assert [(c["author"], c["parent"], c["text"]) for c in stated["comments"]] == [
+        ("Dag", None, "Leave it.\nIt was there first."),
+        ("Ebba", 0, "Agreed & agreed"),
+    ]
+    assert (stated["announced_count"], stated["completeness"]) == (2, "complete")
+
+
+def test_an_index_is_told_from_a_thread() -> None:
+    found = read(INDEX)
+    assert found["comments"] == []
+    assert found["completeness_reason"] == "an index of 5 posts, no thread"

@@ -37,7 +37,7 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All that was read of one page."""
+    """All that was read of one page. ``index_of`` is how many posts it lists, where it is an index and no thread."""
 
     post: Post | None
     readings: tuple[Reading, ...]
@@ -45,6 +45,7 @@ class Page:
     language: str | None
     announced: int | None
     canonical: str | None
+    index_of: int = 0
 
 
 def host(url: str) -> str:
@@ -79,6 +80,8 @@ def document(page: Page, capture: Capture, *, missing: int = 0, shortfalls: tupl
     post = _post_entry(page.post, thread, canonical, capture) if page.post else None
     comments = _comment_entries(page.readings, thread, capture)
     verdict, reason = completeness(page.announced, len(comments) - missing, shortfalls)
+    if page.index_of:
+        verdict, reason = "unknown", f"an index of {page.index_of} posts, no thread"
     return ThreadDocument(
         Thread(
             thread_id=thread,
@@ -94,6 +97,7 @@ def document(page: Page, capture: Capture, *, missing: int = 0, shortfalls: tupl
             completeness_reason=reason,
             captured_at=capture.captured_at,
             visit_id=capture.visit_id,
+            categories=page.post.categories if page.post else (),
         ),
         post,
         tuple(comments),

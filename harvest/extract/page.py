@@ -11,7 +11,8 @@ from harvest.extract.counts import announced
 from harvest.extract.fields import read_item
 from harvest.extract.find import find_items
 from harvest.extract.items import Element, Items, PageContext, Reading
-from harvest.extract.post import ARTICLE_CHARACTERS, Post, drop_region, read_post
+from harvest.extract.jsonld import read_jsonld
+from harvest.extract.post import ARTICLE_CHARACTERS, Post, drop_region, index_size, read_post
 from harvest.extract.select import detach, first, select, tokens
 from harvest.extract.source import parse
 from harvest.extract.text import absolute, lines
@@ -37,7 +38,7 @@ def read_page(text: str, url: str, anchor: str | None) -> Page:
 
     Without one, a page that prints its own time is its own anchor.
     """
-    root, _ = parse(text)
+    root, scripts = parse(text)
     anchor = anchor or page_clock(lines(root))
     language = _language(root)
     items = find_items(root)
@@ -45,7 +46,11 @@ def read_page(text: str, url: str, anchor: str | None) -> Page:
     elements = items.elements if items else ()
     context = PageContext(url, language, _order(root, elements, language), anchor)
     count = announced(root, elements)
-    readings = _read_items(items, context) if items else []
+    stated, stated_count = read_jsonld(scripts.json_ld, url)
+    readings = _read_items(items, context) if items else stated
+    if count is None:
+        count = stated_count
+    posts = index_size(root) if not readings else 0
     drop_region(root)
     post = read_post(root, context)
     if items and readings and (items.forum or _opens_with_post(root, items, post)):
@@ -58,6 +63,7 @@ def read_page(text: str, url: str, anchor: str | None) -> Page:
         language=language,
         announced=count,
         canonical=absolute(named.get("href"), url) if named is not None else None,
+        index_of=posts,
     )
 
 

@@ -39,6 +39,17 @@ _DATES = (
 )  # fmt: skip
 
 
+_CATEGORIES = (
+    ".cat-links a", ".post-categories a", ".entry-categories a", "a[rel~=category]", ".wp-block-post-terms a",
+    ".postmetadata a[rel~=tag]",
+    ".post-labels a", ".entry-footer a[rel~=tag]", ".entry-meta a[rel~=tag]", "meta[property=article:section]", "a[rel~=tag]",
+)  # fmt: skip
+MAX_CATEGORIES = 20
+
+#: Fewer posts than this may be a post and its neighbours.
+MIN_INDEX_POSTS = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """What a page says of its post; ``text`` may be empty."""
@@ -50,6 +61,7 @@ class Post:
     text: str
     native_id: str | None
     links: tuple[str, ...]
+    categories: tuple[str, ...] = ()
 
 
 def drop_region(root: Element) -> None:
@@ -92,7 +104,34 @@ def read_post(root: Element, page: PageContext) -> Post:
         text=text,
         native_id=_native_id(root),
         links=_links(body, page, text),
+        categories=_categories(root),
     )
+
+
+def _categories(root: Element) -> tuple[str, ...]:
+    """The words that the post is filed under: categories, and labels where a system knows no others."""
+    for selector in _CATEGORIES:
+        found = [
+            squeeze(node.get("content")) if node.tag == "meta" else one_line(node) for node in select(root, selector)
+        ]
+        kept = [text for text in dict.fromkeys(found) if 0 < len(text) <= 60]
+        if kept and len(kept) <= MAX_CATEGORIES:  # more are a sidebar's list of all there are
+            return tuple(kept)
+    return ()
+
+
+def index_size(root: Element) -> int:
+    """How many posts a page lists, if it is an index: several, each headed by a link to another page. 0 for any other."""
+    for selector in ("article", ".hentry", ".post", "[itemtype*=BlogPosting]", ".blog-post"):
+        links = []
+        for node in select(root, selector):
+            heads = (link for head in node.iterdescendants("h1", "h2", "h3") for link in head.iterdescendants("a"))
+            href = next((link.get("href") for link in heads if len(one_line(link)) > 3), None)
+            if href and not href.startswith("#"):
+                links.append(href)
+        if len(set(links)) >= MIN_INDEX_POSTS:
+            return len(set(links))
+    return 0
 
 
 def _meta(root: Element, selector: str) -> str | None:

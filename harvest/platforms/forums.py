@@ -98,6 +98,15 @@ RULES = (
         drop=(".signature", ".moderatorbar", ".quickbuttons", ".reportlinks"),
     ),
     Rules(
+        name="nodebb",
+        forum=True,
+        items=("li[component=post]", "[component=post][data-pid]"),
+        author=("[component=user/username]", "a[data-username]", ".fw-bold"),
+        date=(".timeago", "time[datetime]"),
+        body=("[component=post/content]",),
+        drop=("[component=post/actions]", ".signature", "[component=post/signature]"),
+    ),
+    Rules(
         name="woltlab",
         forum=True,
         items=("article.wbbPost",),
