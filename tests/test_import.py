@@ -236,7 +236,10 @@ def test_rebuild_gives_the_same_rows_and_search_finds_them(tmp_path: Path, capsy
     assert main(["rebuild", "-a", str(tmp_path / "a"), "--quiet"]) == 0
     assert rows(tmp_path / "a") == before
     capsys.readouterr()
-    assert main(["search", "somebody built a wall with it", "-a", str(tmp_path / "a"), "--format", "jsonl", "-k", "3"]) == 0
+    assert (
+        main(["search", "somebody built a wall with it", "-a", str(tmp_path / "a"), "--format", "jsonl", "-k", "3"])
+        == 0
+    )
     hits = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
     assert any("wall" in hit for hit in hits)
     assert main(["verify", "-a", str(tmp_path / "a"), "--quiet"]) == 0

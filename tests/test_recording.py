@@ -17,6 +17,7 @@ import pytest
 from harvest.access import Access
 from harvest.behaviours import Budget
 from harvest.capture import PREFIX, PageCapture, captures_from_warc
+from harvest.login import LOOK_EVERY
 from harvest.session import HarvestOptions, harvest_urls
 from harvest.warc import check_file, read_records
 from tests.site import HardCases, certificate
@@ -196,7 +197,10 @@ def test_large_bodies_are_whole_in_the_archive(recorded: Recorded) -> None:
 
 def test_virtualised_rows_are_kept_though_the_page_forgot_them(recorded: Recorded) -> None:
     [part] = [p for p in recorded.captures["/virtual"].parts if p.role == "part"]
-    seen = {int(n) for n in re.findall(r"Row (\d+) of the long list", part.body.decode() + text(recorded.captures["/virtual"]))}
+    seen = {
+        int(n)
+        for n in re.findall(r"Row (\d+) of the long list", part.body.decode() + text(recorded.captures["/virtual"]))
+    }
     assert seen == set(range(120))
 
 
@@ -211,7 +215,7 @@ def test_pictures_of_window_and_page_are_kept(recorded: Recorded) -> None:
 def test_a_hanging_page_and_a_dripping_page_end_alone(tmp_path: Path) -> None:
     with HardCases() as site:
         paths = ("/hang", "/drip", "/drip-image", "/inner")
-        hang, drip, image, good = harvest([site.url + p for p in paths], tmp_path / "w", timeout_s=2.0)
+        hang, drip, image, good = harvest([site.url + p for p in paths], tmp_path / "w", timeout_s=1.0)
     assert hang.error
     assert drip.error
     assert "the text is there" in (image.html or "")
@@ -326,3 +330,83 @@ def test_identity_headers_cookies_and_language_reach_the_site(tmp_path: Path) ->
     )
     for sent in (b"X-Study: 7", b"k=v1", b"pt-PT"):
         assert sent.lower() in requests.lower()
+
+
+def _close_browser_after(site: HardCases, path: str) -> None:
+    """Wait until the site was asked for ``path`` and the state was looked at since; then end this process's browser."""
+    deadline = time.monotonic() + 30
+    while ("GET", path) not in site.requests and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(4 * LOOK_EVERY)
+    listing = subprocess.run(
+        ["ps", "-e", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [line.split(None, 2) for line in listing.splitlines()]
+    ours = {str(os.getpid())}
+    for _generation in range(4):  # pytest, the driver and its helper, the browser
+        ours |= {pid for pid, parent, _ in rows if parent in ours}
+    for pid, _, command in rows:
+        if pid in ours and "--headless" in command and "--type=" not in command:
+            os.kill(int(pid), signal.SIGTERM)
+
+
+def test_a_log_in_is_kept_outside_the_archive_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window of `chorus login`, headless here, is closed from outside once the page has set its cookie."""
+    from cli.jobs.access import AccessRequest, profile_path
+    from cli.jobs.login import keep_login
+    from store.records import ConfigError
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    with pytest.raises(ConfigError, match="no such profile"):
+        AccessRequest(profile="forum").resolve(None)
+    with HardCases() as site:
+        site.extra["/sign-in"] = b"<script>document.cookie='member=yes; Path=/'; fetch('/signed-in')</script>"
+        closing = threading.Thread(target=_close_browser_after, args=(site, "/signed-in"))
+        closing.start()
+        path, cookies = keep_login(site.url + "/sign-in", "forum", headless=True)
+        closing.join()
+        assert cookies == 1
+        assert path == profile_path("forum")
+        assert path.stat().st_mode & 0o077 == 0
+        access = AccessRequest(profile="forum").resolve(None)
+        harvest([site.url + "/inner"], tmp_path / "w", access=access)
+    sent = b"".join(
+        subprocess.run(["gzip", "-dc", str(f)], capture_output=True, check=True).stdout
+        for f in (tmp_path / "w").glob("*.gz")
+    )
+    assert b"member=yes" in sent
+
+
+def test_a_running_browser_can_be_used(tmp_path: Path) -> None:
+    from harvest.browser import FLAGS, find_browser
+
+    command = [
+        find_browser().path,
+        "--headless=new",
+        "--remote-debugging-port=0",
+        f"--user-data-dir={tmp_path / 'p'}",
+        *FLAGS,
+    ]
+    command += ["--no-sandbox"] if os.geteuid() == 0 else []
+    browser = subprocess.Popen([*command, "about:blank"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        assert browser.stderr
+        line = next(line for line in browser.stderr if "DevTools listening on" in line)
+        endpoint = "http://" + line.split("ws://")[1].split("/")[0]
+        with HardCases() as site:
+            [capture] = harvest([site.url + "/edge"], tmp_path / "w", endpoint=endpoint)
+        assert capture.error is None
+        assert capture.parts[0].role == "frame"
+        assert browser.poll() is None  # it is not ours to close
+    finally:
+        browser.kill()
+        browser.wait()
+
+
+@pytest.mark.parametrize("secret", [["--header", "X-Key: s3cr3t"], ["--proxy=http://u:s3cr3t@proxy.example:1"]])
+def test_secrets_of_the_command_line_are_not_kept(secret: list[str]) -> None:
+    from store.manifest import public_argv
+
+    kept = " ".join(public_argv(["chorus", "harvest", *secret, "https://user:s3cr3t@blog.example/"]))
+    assert "s3cr3t" not in kept
+    assert "blog.example" in kept
