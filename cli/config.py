@@ -19,6 +19,7 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
         "seconds between two pages of one host (Crawl-delay of robots.txt counts when longer)",
     ),
     "timeout": ("CHORUS_TIMEOUT", 30.0, "seconds a page may take to load"),
+    "min_free": ("CHORUS_MIN_FREE", 256.0, "megabytes that must stay free on the disk for a harvest to go on"),
     "contact": ("CHORUS_CONTACT", None, "a URL or mail address that goes into the user agent"),
     "browser": ("CHORUS_BROWSER", None, "path of a Chromium or Chrome"),
     "proxy": ("CHORUS_PROXY", None, "a proxy for the browser: http://host:port or socks5://host:port"),

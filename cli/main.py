@@ -24,7 +24,7 @@ Try `chorus demo`, or: chorus harvest https://blog.example/a-post/ -a my-archive
 
 #: Modules of ``cli.commands``, in the order in which ``--help`` lists them.
 COMMANDS = (
-    *("demo", "harvest", "import", "login", "extract", "threads", "show", "classify", "search", "export"),
+    *("demo", "harvest", "import", "login", "extract", "threads", "show", "diff", "classify", "search", "export"),
     *("verify", "replay", "wacz", "rebuild", "status", "codebook", "doctor", "config"),
 )
 

@@ -44,6 +44,9 @@ class Part:
 class PageCapture:
     """What one visit found. ``error`` says in words why there is nothing to read; ``html`` is the rendered page.
 
+    ``fault`` says where it lies when nothing came at all: ``blocked`` (a private address), ``robots``, ``robots-later``,
+    ``unreachable``, ``hang``.
+
     ``obstacle`` names what stood in the content's place (``challenge``, ``login``, ``soft-404``). ``actions`` counts the
     clicks that chorus made; each is in the pageinfo record. ``imported`` names the file, and the place in it, that the page
     was imported from; ``dated`` is false where that did not say when it was had, so that ``captured_at`` is only the moment
@@ -57,6 +60,7 @@ class PageCapture:
     status: int | None = None
     media_type: str | None = None
     error: str | None = None
+    fault: str | None = None
     obstacle: str | None = None
     retry_after: float | None = None
     html: str | None = None
@@ -84,9 +88,9 @@ def write_visit(writer: WarcWriter, capture: PageCapture) -> None:
     writer.resource(f"{PREFIX}visit:{capture.url}", "application/json", data, date=capture.captured_at)
 
 
-def captures_from_warc(path: Path) -> Iterator[PageCapture]:
-    """The captures of a WARC file that chorus wrote, equal to what ``visit`` returned for them."""
-    for record in read_records(path, frozenset({"resource"})):
+def captures_from_warc(path: Path, *, start: int = 0) -> Iterator[PageCapture]:
+    """The captures of a WARC file that chorus wrote (from a byte offset on), equal to what ``visit`` returned for them."""
+    for record in read_records(path, frozenset({"resource"}), start=start):
         if (record.uri or "").startswith(f"{PREFIX}visit:"):
             yield _capture(path.parent, json.loads(record.payload))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import time
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from harvest.fetch import Fetcher
@@ -11,17 +13,25 @@ from store.records import FetchError
 #: RFC 9309 section 2.5: a parser reads at least 500 KiB.
 MAX_BYTES = 500 * 1024
 
+#: RFC 9309 section 2.4: no longer than a day. A file that could not be had is asked for again sooner.
+RULES_SECONDS = 86_400.0
+FAILURE_SECONDS = 60.0
+
 #: The name that robots.txt files can address chorus by.
 AGENT = "chorus"
 
 
 @dataclass(frozen=True, slots=True)
 class RobotsDecision:
-    """Whether a page may be fetched, why, and the Crawl-delay in seconds (``None``: not given)."""
+    """Whether a page may be fetched, why, and the Crawl-delay in seconds (``None``: not given).
+
+    ``later``: the rules could not be had, so nothing may be fetched for now.
+    """
 
     allowed: bool
     reason: str
     crawl_delay: float | None = None
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +39,11 @@ class _Rules:
     parser: object | None  # a protego parser, or None where no rules hold
     allowed: bool
     reason: str
+    until: float = math.inf
 
 
 class RobotsCache:
-    """Decides per URL; fetches each host's file once a session, through ``fetcher``, which keeps it in the WARC."""
+    """Decides per URL; fetches each host's file once a day, through ``fetcher``, which keeps it in the WARC."""
 
     def __init__(self, fetcher: Fetcher) -> None:
         self.fetcher = fetcher
@@ -42,12 +53,24 @@ class RobotsCache:
         """May ``url`` be fetched? An unreachable file or a server error (5xx) means no for now, 4xx means yes."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
-        if origin not in self._rules:
-            self._rules[origin] = await self._fetch_rules(origin)
-        rules = self._rules[origin]
+        rules = await self._rules_of(origin)
         if rules.parser is None:
-            return RobotsDecision(rules.allowed, rules.reason)
+            return RobotsDecision(rules.allowed, rules.reason, later=not rules.allowed)
         return _ask(rules.parser, url)
+
+    async def sitemaps(self, url: str) -> tuple[str, ...]:
+        """The sitemaps that the robots.txt of the host of ``url`` names."""
+        parts = urlsplit(url)
+        rules = await self._rules_of(f"{parts.scheme}://{parts.netloc}")
+        return () if rules.parser is None else tuple(rules.parser.sitemaps)  # type: ignore[attr-defined]
+
+    async def _rules_of(self, origin: str) -> _Rules:
+        rules = self._rules.get(origin)
+        if rules is None or rules.until < time.monotonic():
+            rules = await self._fetch_rules(origin)
+            keep = RULES_SECONDS if rules.allowed else FAILURE_SECONDS
+            self._rules[origin] = replace(rules, until=time.monotonic() + keep)
+        return rules
 
     async def _fetch_rules(self, origin: str) -> _Rules:
         try:

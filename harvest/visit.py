@@ -69,10 +69,11 @@ async def visit(
     guard: AddressGuard,
     options: VisitOptions,
     connected: Callable[[str], str | None] = lambda _url: None,
+    asked: Callable[[], None] = lambda: None,
 ) -> PageCapture:
     """Capture one page into ``writer``. Raises ``FetchError`` (or ``AddressBlocked``) when there is no page to capture.
 
-    ``connected`` tells the address that connections for a URL went to, where they go through the guarded proxy.
+    ``asked`` is called at the moment when the site is asked for the page. ``connected`` tells the address that connections for a URL went to, where they go through the guarded proxy.
     """
     await guard.check(url)
     page = await context.new_page()
@@ -80,6 +81,7 @@ async def visit(
     crashed = _tame(page, context, recorder)
     await recorder.start(page, url)
     try:
+        asked()
         return await _or_crash(crashed, _visit(page, url, recorder, writer, options))
     except _Crash:
         raise FetchError(f"{url}: the page crashed its browser process", url=url) from None

@@ -20,6 +20,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.utils import Digester
 from warcio.warcwriter import WARCWriter
 
+from harvest.payloads import Payload, PayloadIndex
 from store.records import Evidence
 
 #: Start a new file beyond this size (the field's usual bound); a page is never split over two files.
@@ -53,14 +54,26 @@ class HttpMessage:
 
 
 class WarcWriter:
-    """Writes one session's records into ``directory``. Not for two threads."""
+    """Writes one session's records into ``directory``. Not for two threads.
 
-    def __init__(self, directory: Path, info: dict[str, str], *, max_bytes: int = MAX_FILE_BYTES) -> None:
-        self.directory, self.info, self.max_bytes = directory, info, max_bytes
+    ``index`` knows the payloads of the archive's other files: those become revisits, too.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        info: dict[str, str],
+        *,
+        max_bytes: int = MAX_FILE_BYTES,
+        index: PayloadIndex | None = None,
+    ) -> None:
+        self.directory, self.info, self.max_bytes, self.index = directory, info, max_bytes, index
         self._file: IO[bytes] | None = None
         self._writer: Any = None
         self._builder = RecordBuilder(warc_version="WARC/1.1")
-        self._payloads: dict[str, tuple[str, str]] = {}
+        self._payloads: dict[str, Payload] = {}
+        self._leans_on: set[str] = set()
+        self.written = 0
 
     def begin_page(self) -> None:
         """Open a file, or a new one when the last is full: called before each page so that none is split."""
@@ -87,7 +100,7 @@ class WarcWriter:
         address: str | None = None,
         allow_revisit: bool = True,
     ) -> Evidence:
-        """Write a response (or a revisit, if its payload is in this session's files) and the request that led to it."""
+        """Write a response (or a revisit, if its payload is in the archive already) and the request that led to it."""
         extra = {"WARC-Date": date}
         if address:
             extra["WARC-IP-Address"] = address
@@ -116,10 +129,14 @@ class WarcWriter:
     ) -> Evidence:
         digest, size = _digest(response.body)
         worth = allow_revisit and size >= MIN_REVISIT_BYTES and not response.truncated
-        seen = self._payloads.get(digest) if worth else None
+        seen = self._find(digest) if worth else None
         if seen:
+            refers = {"WARC-Refers-To": seen.record_id}
+            if seen.warc != self._name:
+                refers["WARC-Refers-To-Filename"] = seen.warc
+                self._leans_on.add(seen.warc)
             record = self._builder.create_revisit_record(
-                url, digest, seen[0], seen[1], http_headers=http, warc_headers_dict=extra
+                url, digest, seen.url, seen.date, http_headers=http, warc_headers_dict={**extra, **refers}
             )
             return self._write(record)
         record = self._builder.create_warc_record(
@@ -127,8 +144,13 @@ class WarcWriter:
         )
         evidence = self._write(record)
         if not response.truncated:
-            self._payloads[digest] = (url, date)
+            payload = self._payloads[digest] = Payload(url, date, evidence.record_id, evidence.warc)
+            if self.index and size >= MIN_REVISIT_BYTES:
+                self.index.add(digest, payload)
         return evidence
+
+    def _find(self, digest: str) -> Payload | None:
+        return self._payloads.get(digest) or (self.index.find(digest) if self.index else None)
 
     def resource(self, uri: str, media_type: str, body: bytes, *, date: str) -> Evidence:
         """Write a record of something that chorus made: rendered page, screenshot, text, visit."""
@@ -146,6 +168,7 @@ class WarcWriter:
             raise ValueError("begin_page() comes first")
         offset = self._file.tell()
         self._writer.write_record(record)
+        self.written += self._file.tell() - offset
         headers = record.rec_headers
         digest = headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or ""
         return Evidence(warc=self._name, offset=offset, record_id=headers.get_header("WARC-Record-ID"), digest=digest)
@@ -155,10 +178,31 @@ class WarcWriter:
         if self._file is not None:
             self._file.flush()
             os.fsync(self._file.fileno())
+            if self.index:
+                self.index.keep(self._name)
+
+    def place(self) -> tuple[str, int] | None:
+        """The file that is open and how far it is written."""
+        return None if self._file is None else (self._name, self._file.tell())
+
+    def _declare(self) -> None:
+        """Say which other files the revisits of this one lean on."""
+        lines = "".join(f"depends-on: {name}\r\n" for name in sorted(self._leans_on))
+        self._leans_on.clear()
+        if lines:
+            record = self._builder.create_warc_record(
+                f"urn:chorus:dependencies:{self._name}",
+                "metadata",
+                payload=io.BytesIO(lines.encode()),
+                warc_content_type="application/warc-fields",
+                warc_headers_dict={"WARC-Date": utc_now()},
+            )
+            self._write(record)
 
     def close(self) -> None:
         """Finish the file."""
         if self._file is not None:
+            self._declare()
             self.sync()
             self._file.close()
             self._file = None
@@ -188,9 +232,13 @@ class WarcRecord:
     payload: bytes
 
 
-def read_records(path: Path, types: frozenset[str] | None = None) -> Iterator[WarcRecord]:
-    """Records of a file, in order; a torn tail ends it quietly. ``types`` limits whose payload is read and yielded."""
+def read_records(path: Path, types: frozenset[str] | None = None, *, start: int = 0) -> Iterator[WarcRecord]:
+    """Records of a file, in order, from a byte offset on; a torn tail ends it quietly.
+
+    ``types`` limits whose payload is read and yielded.
+    """
     with path.open("rb") as stream:
+        stream.seek(start)
         records = ArchiveIterator(stream)
         try:
             for record in records:
@@ -225,16 +273,16 @@ def _record(record: Any, offset: Callable[[], int]) -> WarcRecord:
     )
 
 
-def heal(path: Path) -> int:
+def heal(path: Path, start: int = 0) -> int:
     """Cut off what an interrupted write left at the end of a file. Returns how many bytes were cut.
 
-    A gzip member whose end and checksum are there was written whole; anything behind the last such member goes.
+    A gzip member whose end and checksum are there was written whole; anything behind the last such member goes. ``start``
+    is an offset up to which the file is known to be whole.
     """
-    good = 0
     with path.open("r+b") as stream:
         size = stream.seek(0, io.SEEK_END)
-        stream.seek(0)
-        good = _end_of_whole_members(stream)
+        stream.seek(start)
+        good = start + _end_of_whole_members(stream)
         if good < size:
             stream.truncate(good)
             os.fsync(stream.fileno())

@@ -7,6 +7,7 @@ import os
 import shutil
 import tomllib
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -64,6 +65,11 @@ class Archive:
         return self.root / "runs"
 
     @property
+    def frontier_file(self) -> Path:
+        """What to visit, what was visited, when next (SQLite)."""
+        return self.root / "frontier.db"
+
+    @property
     def annotations_dir(self) -> Path:
         """Human labels."""
         return self.root / "annotations"
@@ -101,14 +107,16 @@ class Archive:
         """All WARC files, oldest first (their names begin with the time)."""
         return sorted(self.warc_dir.glob("*.warc.gz"))
 
-    def warcs_to_ingest(self) -> list[Path]:
-        """WARC files with bytes that the tables do not know of: an interrupted run left them."""
+    def warcs_to_ingest(self) -> list[tuple[Path, int]]:
+        """WARC files with bytes that the tables do not know of, and where these begin: an interrupted run left them."""
         known = self._ingested()
-        return [warc for warc in self.warcs() if known.get(warc.name) != warc.stat().st_size]
+        found = [(warc, known.get(warc.name, 0), warc.stat().st_size) for warc in self.warcs()]
+        return [(warc, done if done <= size else 0) for warc, done, size in found if done != size]
 
-    def mark_ingested(self) -> None:
-        """Note that the tables now hold what the WARC files hold."""
-        sizes = {warc.name: warc.stat().st_size for warc in self.warcs()}
+    def mark_ingested(self, upto: Mapping[str, int] | None = None) -> None:
+        """Note that the tables now hold what the WARC files hold, or what lies before the given offsets of some files."""
+        whole = {warc.name: warc.stat().st_size for warc in self.warcs()} if upto is None else {}
+        sizes = {**self._ingested(), **upto} if upto is not None else whole
         write_atomically(self.tables_dir / STATE_FILE, json.dumps(sizes, indent=1).encode())
 
     def _ingested(self) -> dict[str, int]:

@@ -154,7 +154,8 @@ class Visit:
     """One attempt to capture one URL, with its outcome and the WARC records it left.
 
     ``outcome`` is ``captured`` (a thread was read), ``no-thread`` (kept, but nothing to read in it) or ``failed``.
-    ``revision_ids`` lists the post, then the comments, in page order: the thread exactly as this visit saw it.
+    ``revision_ids`` lists the post, then the comments, in page order: the thread exactly as this visit saw it, and how
+    complete that was.
     """
 
     visit_id: str
@@ -174,6 +175,8 @@ class Visit:
     dom: Evidence | None = None
     screenshot: Evidence | None = None
     text: Evidence | None = None
+    announced_count: int | None = None
+    completeness: Completeness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

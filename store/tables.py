@@ -245,6 +245,14 @@ class Tables:
         """Entry revisions, streamed."""
         return self._records("entries", Entry, where)
 
+    def visits(self, thread_id: str) -> list[Visit]:
+        """The visits that saw a thread, in any order."""
+        return list(self._records("visits", Visit, f"thread_id = {quote(thread_id)}"))
+
+    def revisions(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """Entry revisions by their ids."""
+        return {entry.revision_id: entry for entry in self._by_ids("entries", Entry, "revision_id", list(ids))}
+
     def has_visit(self, visit_id: str) -> bool:
         """Whether a visit is in the tables."""
         return self.count("visits", f"visit_id = {quote(visit_id)}") > 0

@@ -44,8 +44,8 @@ def _newest(archive: Archive) -> Iterator[PageCapture]:
 
 async def _judge_all(archive: Archive, captures: list[PageCapture], replay: Replay, quiet: bool) -> list[Verdict]:
     from harvest.browser import find_browser, launch
+    from harvest.capturer import chorus_version
     from harvest.proof import keep_verdict, offline_guard, payloads
-    from harvest.session import chorus_version
     from harvest.socks import GuardedProxy
     from harvest.warc import WarcWriter
 

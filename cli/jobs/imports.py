@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.clock import now
+from cli.jobs.desk import HarvestReport, result_row
 from cli.jobs.extract import check_url
-from cli.jobs.harvest import HarvestReport, commit, heal, index_new, result_row
+from cli.jobs.healing import commit, heal, index_new
 from cli.jobs.ingest import Ingested, read_capture
 from cli.output import Progress, note
 from store.records import UsageError
@@ -91,7 +92,7 @@ def _digest_of(file: Path) -> str:
 
 
 def _import(archive: Any, tables: Tables, files: list[Path], request: ImportRequest, quiet: bool) -> HarvestReport:
-    from harvest.session import chorus_version
+    from harvest.capturer import chorus_version
     from harvest.warc import WarcWriter
 
     info = {"software": f"chorus {chorus_version()}", "description": "imported pages and threads"}

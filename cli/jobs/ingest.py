@@ -46,6 +46,8 @@ def read_capture(capture: PageCapture) -> Ingested:
         dom=capture.dom,
         screenshot=capture.screenshot,
         text=capture.text,
+        announced_count=document.thread.announced_count if document else None,
+        completeness=document.thread.completeness if document else None,
     )
     return Ingested(visit, document)
 

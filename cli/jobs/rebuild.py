@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.jobs.harvest import captures_of, commit
+from cli.jobs.healing import captures_of, commit
 from cli.output import Progress, note
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def rebuild_tables(path: Path, *, quiet: bool = False) -> list[dict[str, Any]]:
 
     Labels and vectors of revisions that are still there are carried over, so nothing is classified or embedded twice.
     """
-    from cli.jobs.harvest import index_new
+    from cli.jobs.healing import index_new
     from store.archive import Archive
     from store.lock import write_lock
     from store.manifest import RunRecorder
