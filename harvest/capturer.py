@@ -38,8 +38,9 @@ from store.records import AddressBlocked, FetchError
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-#: The delay between pages of a host varies by this share, so that requests do not come in step with other clients'.
-JITTER = 0.2
+#: The delay between pages of a host is longer by a share between these two: so that requests do not come in step with other
+#: clients', and that the site, which sees them after the network's own ups and downs, sees no gap shorter than it asked for.
+MARGIN, JITTER = 0.1, 0.2
 
 #: No host can make chorus wait longer than this for one page (seconds); the run's log says when it is capped.
 MAX_DELAY = 120.0
@@ -79,14 +80,16 @@ class Politeness:
         """Wait for the host's turn: the longer of our delay and its Crawl-delay after the request before."""
         host = host_of(url)
         turn = max(time.monotonic(), self._next.get(host, 0.0))
-        pause = min(max(self.delay, crawl_delay or 0.0), MAX_DELAY)
-        self._next[host] = turn + pause * (1 + JITTER * random.random())  # noqa: S311 - not for secrets
+        self._next[host] = turn + self._pause(crawl_delay)
         await asyncio.sleep(max(0.0, turn - time.monotonic()))
 
     def asked(self, url: str, crawl_delay: float | None) -> None:
         """The request goes out only now: the pause counts from here."""
-        pause = min(max(self.delay, crawl_delay or 0.0), MAX_DELAY)
-        self.hold(url, pause)
+        self.hold(url, self._pause(crawl_delay))
+
+    def _pause(self, crawl_delay: float | None) -> float:
+        longer = random.uniform(MARGIN, JITTER)  # noqa: S311 - not for secrets
+        return min(max(self.delay, crawl_delay or 0.0), MAX_DELAY) * (1 + longer)
 
     def hold(self, url: str, seconds: float) -> None:
         """Do not ask the host again for so long."""

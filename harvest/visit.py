@@ -73,7 +73,8 @@ async def visit(
 ) -> PageCapture:
     """Capture one page into ``writer``. Raises ``FetchError`` (or ``AddressBlocked``) when there is no page to capture.
 
-    ``asked`` is called at the moment when the site is asked for the page. ``connected`` tells the address that connections for a URL went to, where they go through the guarded proxy.
+    ``asked`` is called at the moment when the site is asked for the page.
+    ``connected`` tells the address that connections for a URL went to, where they go through the guarded proxy.
     """
     await guard.check(url)
     page = await context.new_page()
