@@ -122,7 +122,7 @@ class EmbeddingStore:
                 pass
 
     def forget(self, texts: Iterable[str]) -> int:
-        """Erase what is kept of these texts, whichever encoder made it; returns how many values went. Nothing stays in the file."""
+        """Erase what is kept of these texts, whichever encoder made it, and leave no trace; returns how many values went."""
         with self._forgiving() as connection:
             if connection is None:
                 return 0
@@ -155,6 +155,9 @@ class EmbeddingStore:
             self.trouble = f"{self.path}: {error}"
             with contextlib.suppress(sqlite3.Error):
                 self.close()
+            if not isinstance(error, OSError | sqlite3.OperationalError):  # damaged: the next run begins a new file
+                with contextlib.suppress(OSError):
+                    _remove(self.path)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -265,11 +268,10 @@ class CachedEncoder:
     def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
         """Vectors of different texts: from the store, and the rest from the encoder in one call."""
         out = np.zeros((len(texts), self.dimensions), np.float32)
-        digests = [_digest(text) for text in texts] if self._store is not None else []
-        missing = self._fill(out, digests) if self._store is not None else list(range(len(texts)))
+        digests = [_digest(text) for text in texts]
+        missing = self._fill(out, digests)
         if missing:
-            fresh = self._encoder.encode([texts[n] for n in missing])
-            out[missing] = fresh
+            out[missing] = self._encoder.encode([texts[n] for n in missing])
             if self._store is not None:
                 self._store.put(self._space, [(digests[n], out[n].tobytes()) for n in missing])
         self.encoded += len(missing)
@@ -282,13 +284,12 @@ class CachedEncoder:
 
     def _fill(self, out: NDArray[np.float32], digests: list[bytes]) -> list[int]:
         """Put what the store has into ``out``; returns the rows that it has not."""
-        assert self._store is not None  # noqa: S101  # for the type checker; both callers look
-        known = self._store.get(self._space, digests)
+        known = self._store.get(self._space, digests) if self._store is not None else {}
         missing = []
         for n, digest in enumerate(digests):
-            value = known.get(digest)
-            if value is None or len(value) != out[n].nbytes:
-                missing.append(n)
-            else:
+            value = known.get(digest, b"")
+            if len(value) == out[n].nbytes:
                 out[n] = np.frombuffer(value, np.float32)
+            else:
+                missing.append(n)
         return missing

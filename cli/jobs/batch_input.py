@@ -1,0 +1,341 @@
+"""Reading what shall be classified: JSON lines, CSV, TSV or Parquet, row by row with flat memory.
+
+A row that cannot be classified comes out marked with its error; a file that cannot be used at all raises ``UsageError``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from store.records import ChorusError, UsageError
+
+if TYPE_CHECKING:
+    from nlp.classify import Item
+
+#: If none of so many rows at the start has an id and a text, the file is something else.
+PROBE = 20
+
+#: A longer field of a CSV file is a quotation mark that was never closed.
+MAX_FIELD = 64 * 1024**2
+
+#: Rows read from a Parquet file at a time.
+PARQUET_BATCH = 1_024
+
+#: What stands in a ``role`` column. Pingbacks and trackbacks are other people's words, as comments are.
+ROLES = {"post": "post", "comment": "comment", "pingback": "comment", "trackback": "comment", "": "comment"}
+
+FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
+
+_EXAMPLE = 'one object a line: {"id": "1", "text": "…", "context": null, "role": "comment"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read, or ``-``; the columns (in JSON: keys) that hold the text and its id."""
+
+    path: str
+    text_column: str = "text"
+    id_column: str = "id"
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return "stdin" if self.path == "-" else self.path
+
+    @property
+    def format(self) -> str:
+        """``jsonl``, ``csv``, ``tsv`` or ``parquet``; what has no name of its own is JSON lines."""
+        return FORMATS.get(Path(self.path).suffix.lower(), "jsonl")
+
+    @property
+    def unit(self) -> str:
+        """What a row's number counts."""
+        return "row" if self.format == "parquet" else "line"
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """One row: what to classify, or the ``error`` for which it cannot be. ``number`` is its line, or in Parquet its row.
+
+    ``broken`` says that it does not even have the shape of a row.
+    """
+
+    number: int
+    id: str | None
+    item: Item | None = None
+    error: str | None = None
+    broken: bool = False
+
+
+def read_rows(source: Source, *, longest: int | None = None) -> Iterator[InputRow]:
+    """Every row, in order. Texts of more than ``longest`` characters are marked, and ids that were there before.
+
+    Raises ``UsageError`` with the place when the file is missing, lacks a column or holds nothing like rows.
+    """
+    readers: dict[str, Callable[[Source], Iterator[InputRow]]] = {
+        "jsonl": _json_rows, "csv": _delimited_rows, "tsv": _delimited_rows, "parquet": _parquet_rows,
+    }  # fmt: skip
+    rows = _usable(readers[source.format](source), source)
+    return _without_repeats((_measured(row, source, longest) for row in rows), source)
+
+
+def count_rows(source: Source) -> int | None:
+    """How many rows there are, for progress; ``None`` where that cannot be told beforehand."""
+    if source.path == "-" or not Path(source.path).is_file():
+        return None
+    if source.format == "parquet":
+        with _parquet(source) as file:
+            return int(file.metadata.num_rows)
+    with _open(source) as handle:
+        if source.format == "jsonl":
+            return sum(1 for line in handle if line.strip())
+        try:
+            return max(sum(1 for row in _csv_reader(handle, source) if row) - 1, 0)
+        except csv.Error:
+            return None
+
+
+def input_digest(source: Source) -> str | None:
+    """``sha256:…`` over the file's bytes; ``None`` for stdin, which cannot be read twice."""
+    if source.path == "-" or (Path(source.path).exists() and not Path(source.path).is_file()):
+        return None
+    with _open(source) as handle:
+        return "sha256:" + hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]  # a binary file
+
+
+# -- the formats ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _open(source: Source) -> Iterator[IO[bytes]]:
+    if source.path == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        handle = open(source.path, "rb")  # noqa: SIM115, PTH123  # closed below; an error of the caller's is no error of opening
+    except FileNotFoundError as error:
+        raise UsageError(f"{source.name}: no such file") from error
+    except IsADirectoryError as error:
+        raise UsageError(f"{source.name}: a directory, not a file") from error
+    except OSError as error:
+        raise UsageError(f"{source.name}: cannot be read ({error.strerror})") from error
+    with handle:
+        yield handle
+
+
+def _json_rows(source: Source) -> Iterator[InputRow]:
+    with _open(source) as lines:
+        for number, line in enumerate(lines, 1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if line.strip():
+                yield _json_row(line, number, source)
+
+
+def _json_row(line: bytes, number: int, source: Source) -> InputRow:
+    try:
+        row = json.loads(line.decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError:
+        return _broken(number, source, "not UTF-8")
+    except (ValueError, RecursionError):
+        return _broken(number, source, "not JSON")
+    return _row(row, number, source) if isinstance(row, dict) else _broken(number, source, "not a JSON object")
+
+
+def _delimited_rows(source: Source) -> Iterator[InputRow]:
+    with _open(source) as handle:
+        reader = _csv_reader(handle, source)
+        header: list[str] | None = None
+        start = 1  # a row with line breaks in its text is named by its first line
+        try:
+            for row in reader:
+                if header is None:
+                    header = _checked_header([name.strip() for name in row], source)
+                elif row:
+                    yield _delimited_row(row, header, start, source)
+                start = reader.line_num + 1
+        except csv.Error as error:
+            raise UsageError(
+                f"{source.name}, line {reader.line_num}: not readable as {source.format.upper()} ({error})",
+                hint="is there a quotation mark that is never closed?",
+            ) from error
+
+
+def _csv_reader(handle: IO[bytes], source: Source) -> Any:
+    import io
+
+    csv.field_size_limit(MAX_FIELD)
+    text = io.TextIOWrapper(handle, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return csv.reader(text, delimiter="\t" if source.format == "tsv" else ",")
+
+
+def _checked_header(names: list[str], source: Source) -> list[str]:
+    for option, name in (("--id-column", source.id_column), ("--text-column", source.text_column)):
+        if names.count(name) != 1:
+            problem = "no column" if name not in names else "more than one column"
+            shown = ", ".join(names[:20])
+            raise UsageError(f"{source.name}, line 1: {problem} {name!r} (there are: {shown})", hint=f"{option} NAME")
+    return names
+
+
+def _delimited_row(row: list[str], header: list[str], number: int, source: Source) -> InputRow:
+    if len(row) != len(header):
+        return _broken(number, source, f"{len(row)} fields where the header has {len(header)}")
+    try:
+        "".join(row).encode()
+    except UnicodeEncodeError:  # bytes that were no UTF-8 came in as lone surrogates
+        return _broken(number, source, "not UTF-8")
+    return _row(dict(zip(header, row, strict=True)), number, source)
+
+
+@contextmanager
+def _parquet(source: Source) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with _open(source):  # for its errors
+        pass
+    try:
+        file = pq.ParquetFile(source.path)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{source.name}: not readable as Parquet ({reason})") from error
+    with closing(file):
+        yield file
+
+
+def _parquet_rows(source: Source) -> Iterator[InputRow]:
+    import pyarrow as pa
+
+    with _parquet(source) as file:
+        names = _checked_header(list(file.schema_arrow.names), source)
+        wanted = [n for n in (source.id_column, source.text_column, "context", "role") if n in names]
+        done = 0
+        try:
+            for batch in file.iter_batches(PARQUET_BATCH, columns=list(dict.fromkeys(wanted))):
+                for number, row in enumerate(batch.to_pylist(), done + 1):
+                    yield _row(row, number, source)
+                done += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise UsageError(f"{source.name}, after row {done}: damaged Parquet ({reason})") from error
+
+
+# -- rows ----------------------------------------------------------------------------------------------------------
+
+
+def _broken(number: int, source: Source, problem: str) -> InputRow:
+    return InputRow(number, None, error=f"{source.unit} {number}: {problem}", broken=True)
+
+
+def _row(row: Mapping[str, Any], number: int, source: Source) -> InputRow:
+    from nlp.classify import Item
+
+    name = _name(row.get(source.id_column))
+    problem = _problem(row, name, source)
+    if problem is not None:
+        kept, what = name, f"{source.unit} {number}: {problem}"
+        broken = source.id_column not in row or not isinstance(row.get(source.text_column), str)
+        return InputRow(number, kept, error=what, broken=broken)
+    role = ROLES[str(row.get("role") or "").strip().lower()]
+    return InputRow(number, name, Item(str(name), row[source.text_column], row.get("context") or None, role))
+
+
+def _name(value: object) -> str | None:
+    """An id as text: text or a whole number, nothing else."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        return None
+    return str(value)
+
+
+def _problem(row: Mapping[str, Any], name: str | None, source: Source) -> str | None:
+    """Why a row cannot be classified, or ``None``."""
+    text, context, role = row.get(source.text_column), row.get("context"), row.get("role")
+    if name is None:
+        return f"no {source.id_column}" if row.get(source.id_column) in (None, "") else f"{source.id_column} is no text"
+    if text is None:
+        return f"no {source.text_column}"
+    if not isinstance(text, str):
+        return f"{source.text_column} is no text"
+    if not text.strip("\x00 \t\r\n\f\v\u00a0\u200b\ufeff"):
+        return "empty text"
+    if not isinstance(context, str | None):
+        return "context must be text or null"
+    if not isinstance(role, str | None) or (role or "").strip().lower() not in ROLES:
+        return "role must be post or comment"
+    return None
+
+
+def _measured(row: InputRow, source: Source, longest: int | None) -> InputRow:
+    if row.item is None or longest is None or len(row.item.text) <= longest:
+        return row
+    problem = f"{len(row.item.text)} characters are no sentence; --unit entry reads longer texts"
+    return replace(row, item=None, error=f"{source.unit} {row.number}: {problem}")
+
+
+def _usable(rows: Iterable[InputRow], source: Source) -> Iterator[InputRow]:
+    """The rows, unless the first ``PROBE`` of them are all broken: then the first one's error is the file's."""
+    doubtful: list[InputRow] | None = []
+    for row in rows:
+        if doubtful is None or not row.broken:
+            yield from doubtful or ()
+            doubtful = None
+            yield row
+            continue
+        doubtful.append(row)
+        if len(doubtful) == PROBE:
+            break
+    if doubtful:
+        raise UsageError(f"{source.name}, {doubtful[0].error}", hint=_EXAMPLE if source.format == "jsonl" else None)
+
+
+def _without_repeats(rows: Iterable[InputRow], source: Source) -> Iterator[InputRow]:
+    """Rows, those marked whose id was there before. What was seen is kept on disk, 64 bits of each id's hash."""
+    with closing(sqlite3.connect("")) as seen:
+        seen.execute("PRAGMA journal_mode = OFF")
+        seen.execute("PRAGMA cache_size = -8192")
+        seen.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY, number INTEGER)")
+        for row in rows:
+            first = _first_place(seen, row) if row.id is not None else None
+            if first is None or row.error is not None:
+                yield row
+            else:
+                problem = f"{source.id_column} {row.id} was there before, in {source.unit} {first}"
+                yield replace(row, item=None, error=f"{source.unit} {row.number}: {problem}")
+
+
+def _first_place(seen: sqlite3.Connection, row: InputRow) -> int | None:
+    """Where this row's id stood first, or ``None`` if this is the first time."""
+    digest = hashlib.blake2b(str(row.id).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    key = int.from_bytes(digest, "big", signed=True)
+    if seen.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (key, row.number)).rowcount:
+        return None
+    return int(seen.execute("SELECT number FROM seen WHERE hash = ?", (key,)).fetchone()[0])
+
+
+def in_chunks(rows: Iterable[InputRow], size: int, characters: int) -> Iterator[list[InputRow]]:
+    """Rows in lists of ``size``, fewer where their texts are long. An error comes up after the rows that stood before it."""
+    chunk: list[InputRow] = []
+    length = 0
+    try:
+        for row in rows:
+            chunk.append(row)
+            length += len(row.item.text) if row.item else 0
+            if len(chunk) == size or length > characters:
+                yield chunk
+                chunk, length = [], 0
+    except ChorusError:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
