@@ -25,7 +25,7 @@ Try `chorus demo`, or: chorus harvest https://blog.example/a-post/ -a my-archive
 #: Modules of ``cli.commands``, in the order in which ``--help`` lists them.
 COMMANDS = (
     *("demo", "harvest", "import", "login", "extract", "threads", "show", "diff", "classify", "search", "export"),
-    *("verify", "replay", "wacz", "rebuild", "status", "codebook", "doctor", "config"),
+    *("runs", "verify", "replay", "wacz", "rebuild", "status", "codebook", "doctor", "config"),
 )
 
 #: The exit code after Ctrl-C, as shells have it: 128 and the signal's number.

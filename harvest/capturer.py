@@ -31,7 +31,7 @@ from harvest.robots import RobotsCache, RobotsDecision
 from harvest.socks import GuardedProxy
 from harvest.sources.driver import Completed, Fetched
 from harvest.thread import complete
-from harvest.visit import PageCapture, VisitOptions, visit, write_visit
+from harvest.visit import NoAnswer, PageCapture, VisitOptions, visit, write_visit
 from harvest.warc import WarcWriter, utc_now
 from store.records import AddressBlocked, FetchError
 
@@ -221,7 +221,7 @@ class Capturer:
             else:
                 capture = await self._visited(url, decision.crawl_delay if decision else None)
         except FetchError as error:
-            fault = "blocked" if isinstance(error, AddressBlocked) else "unreachable"
+            fault = _fault(error)
             capture = _failure(url, str(error).removeprefix(f"{url}: "), error.hint, fault)
         except TimeoutError:
             capture = _failure(url, "the page hangs", None, "hang")
@@ -303,6 +303,12 @@ class Capturer:
     def _bounds(self) -> VisitOptions:
         names = ("timeout_s", "max_body", "screenshot", "behaviours", "budget")
         return VisitOptions(**{name: getattr(self.options, name) for name in names})
+
+
+def _fault(error: FetchError) -> str:
+    if isinstance(error, AddressBlocked):
+        return "blocked"
+    return "hang" if isinstance(error, NoAnswer) else "unreachable"
 
 
 def _failure(url: str, message: str, hint: str | None, fault: str) -> PageCapture:

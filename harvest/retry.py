@@ -31,11 +31,15 @@ LASTING_FAULTS = frozenset({"blocked", "robots"})
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``again``: in this run; ``later``: by another. ``retry_at`` is seconds since the epoch; ``host``: all its pages wait."""
+    """``again``: in this run; ``later``: by another, from ``retry_at`` on (seconds since the epoch).
+
+    ``host``: all its pages wait: until ``host_until`` where it said so itself, else for as long as its backoff has it.
+    """
 
     kind: Literal["done", "again", "later", "never"]
     retry_at: float | None = None
     host: bool = False
+    host_until: float | None = None
 
 
 def judge(capture: PageCapture, *, attempts: int, now: float, host_is_well: bool) -> Verdict:
@@ -58,5 +62,5 @@ def judge(capture: PageCapture, *, attempts: int, now: float, host_is_well: bool
 def _busy(capture: PageCapture, attempts: int, now: float) -> Verdict:
     wait = capture.retry_after if capture.retry_after is not None else FIRST_BACKOFF * 2**attempts
     if attempts + 1 < MAX_TRIES and wait <= LONGEST_WAIT:
-        return Verdict("again", now + wait, host=True)
-    return Verdict("later", now + max(wait, LATER), host=True)
+        return Verdict("again", now + wait, True, now + wait)
+    return Verdict("later", now + max(wait, LATER), True, now + wait)

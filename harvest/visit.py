@@ -56,6 +56,10 @@ class VisitOptions:
 T = TypeVar("T")
 
 
+class NoAnswer(FetchError):
+    """The page did not come in time; that says nothing of its host's other pages."""
+
+
 class _Crash(Exception):
     """The renderer died."""
 
@@ -153,7 +157,7 @@ async def _load(page: Page, url: str, recorder: Recorder, options: VisitOptions)
         await page.goto(url, wait_until="load", timeout=milliseconds)
     except TooSlow:
         if recorder.main_exchange(url) is None:
-            raise FetchError(f"{url}: no answer within {options.timeout_s:g} s", url=url, hint="--timeout") from None
+            raise NoAnswer(f"{url}: no answer within {options.timeout_s:g} s", url=url, hint="--timeout") from None
         return None  # late subresources: the page is there
     except Error as error:
         if recorder.main_block:

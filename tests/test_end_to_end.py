@@ -241,15 +241,16 @@ def test_classify_answers_line_by_line_in_order() -> None:
     data = "\n".join(map(json.dumps, lines)).encode()
     for unit in ("sentence", "entry"):
         result = run("classify", "--input", "-", "--unit", unit, stdin=data)
-        assert result.returncode == 0, result.stderr
+        assert result.returncode == 3, result.stderr  # there is nothing to classify in the second line
         rows = [json.loads(line) for line in result.stdout.splitlines()]
         assert [row["id"] for row in rows] == ["a", "b", "c"]
-        assert [rows[0]["label"], rows[2]["label"]] == ["community-sharing", "self-promotion"]
+        assert [row["label"] for row in rows] == ["community-sharing", None, "self-promotion"]
+        assert "line 2" in rows[1]["error"]
         assert all(("sentences" in row) == (unit == "entry") for row in rows)
     broken = run("classify", "--input", "-", stdin=b'{"id": "a", "text": "ok"}\nnonsense\n')
-    assert broken.returncode == 2
-    assert b"line 2" in broken.stderr
-    assert len(broken.stdout.splitlines()) == 1
+    assert broken.returncode == 3
+    assert b"line 2" in broken.stdout
+    assert len(broken.stdout.splitlines()) == 2
 
 
 def test_demo_tells_the_whole_story(tmp_path: Path) -> None:

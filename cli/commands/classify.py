@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import options
 
+if TYPE_CHECKING:
+    from cli.jobs.classify_input import InputRequest
+
 EPILOG = """Examples:
 
 chorus classify -a my-archive
 
+chorus classify -a my-archive --site blog.example --since 2012 --where 'kind:comment -author:"Ana Ruiz"'
+
 chorus classify --input sentences.jsonl > labels.jsonl
+
+chorus classify --input comments.csv --text-column body --unit entry --out labels.parquet
 
 echo '{"id": "1", "text": "Thanks, this fixed it.", "context": null, "role": "comment"}' | chorus classify --input -
 """
+
+#: What table, csv and tsv show of a result on stdout; JSON shows everything.
+COLUMNS = ("id", "label", "promo", "share", "meta", "abstain", "error")
+
+#: The exit code when some rows were not classified.
+PARTIAL = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -25,9 +38,37 @@ def register(app: typer.Typer) -> None:
 
 def classify(
     source: Annotated[
-        str | None, typer.Option("--input", metavar="FILE|-", help="Classify JSON lines instead of the archive.")
+        str | None,
+        typer.Option(
+            "--input", metavar="FILE|-", help="Classify this file (.jsonl, .csv, .tsv, .parquet), not the archive."
+        ),
     ] = None,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", metavar="FILE|-", help="Where results go (.jsonl, .csv, .tsv, .parquet); goes on after a crash."
+        ),
+    ] = "-",
+    text_column: Annotated[str, typer.Option("--text-column", metavar="NAME", help="The column of the text.")] = "text",
+    id_column: Annotated[str, typer.Option("--id-column", metavar="NAME", help="The column of the id.")] = "id",
     unit: Annotated[str, typer.Option("--unit", help="sentence or entry.")] = "sentence",
+    where: Annotated[
+        str | None,
+        typer.Option("--where", metavar="EXPR", help="Only entries that meet this: fields as in a search query."),
+    ] = None,
+    site: Annotated[str | None, typer.Option("--site", help="Only this host.")] = None,
+    author: Annotated[str | None, typer.Option("--author", help="Only this author (letter case ignored).")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="post, comment, pingback or trackback.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE", help="Published on this day or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Published on this day or earlier.")
+    ] = None,
+    thread: Annotated[str | None, typer.Option("--thread", metavar="ID", help="Only this thread.")] = None,
+    engine: Annotated[str, typer.Option("--engine", help="local; ray is not built in this version.")] = "local",
+    explain: Annotated[bool, typer.Option("--explain", help="With --input: say what each label came from.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor keep embeddings on disk.")] = False,
     archive: options.Archive = None,
     fmt: options.Format = None,
     as_json: options.Json = False,
@@ -36,22 +77,61 @@ def classify(
     """Label language: self-promotion, community-sharing, meta-talk or neither.
 
     Without --input, every sentence of the archive that this model has not labelled yet; an interrupted run goes on where it
-    stopped. With --input, one JSON line out for each line in, in the same order. Labels are a model's, not a person's:
-    `chorus codebook` says what they mean, docs/model.md how often the model errs.
+    stopped. With --input, one result for each row, in the same order; a row that cannot be classified has a null label and
+    an error, and the exit code is 3. Labels are a model's, not a person's: `chorus codebook` says what they mean,
+    docs/model.md how often the model errs.
     """
-    from cli.jobs.classify import classify_archive, classify_lines
+    from cli.jobs.classify import Narrowed, check_engine, classify_archive
     from cli.output import choose_format, emit
 
     options.check_choice("--unit", unit, ("sentence", "entry"))
+    options.check_choice("--engine", engine, ("local", "ray"))
+    check_engine(engine)
     chosen = choose_format(fmt, as_json=as_json)
+    narrowed = Narrowed(where=where, site=site, author=author, kind=kind, since=since, until=until, thread=thread)
     silent = options.is_quiet(quiet)
+    _check_together(source, out, narrowed.given(), explain)
     if source is not None:
-        rows = classify_lines(source, unit=unit, quiet=silent)
-        emit(
-            rows,
-            ("id", "label", "promo", "share", "meta", "abstain"),
-            "jsonl" if fmt is None and not as_json else chosen,
+        from cli.jobs.batch_input import Source
+        from cli.jobs.classify_input import InputRequest
+
+        request = InputRequest(
+            source=Source(source, text_column, id_column), unit=unit, explain=explain, cache=not no_cache, quiet=silent
         )
+        plain = fmt is None and not as_json
+        _input(request, out, "jsonl" if plain and out == "-" else chosen)
         return
-    report = classify_archive(options.archive_path(archive), unit=unit, quiet=silent)
+    report = classify_archive(
+        options.archive_path(archive), unit=unit, quiet=silent, narrowed=narrowed, cache=not no_cache
+    )
     emit(report.rows, ("label", "units", "share", "mean_probability"), chosen)
+
+
+def _check_together(source: str | None, out: str, narrowed: dict[str, str], explain: bool) -> None:
+    from store.records import UsageError
+
+    if source is None and (out != "-" or explain):
+        raise UsageError(
+            f"{'--explain' if explain else '--out'}: only with --input", hint="chorus classify --input FILE"
+        )
+    if source is not None and narrowed:
+        raise UsageError(f"--{next(iter(narrowed))}: narrows an archive, not an --input file")
+
+
+def _input(request: InputRequest, out: str, fmt: str) -> None:
+    from pathlib import Path
+
+    from cli.jobs.classify_input import Outcome, classify_file, classify_rows
+    from cli.output import emit
+
+    if out == "-":
+        outcome = Outcome()
+        emit(classify_rows(request, outcome), COLUMNS, fmt)
+        outcome.tell(quiet=request.quiet)
+        failed = outcome.failed
+    else:
+        report = classify_file(request, Path(out))
+        emit(report.rows, ("label", "rows", "share"), fmt)
+        failed = report.failed
+    if failed:
+        raise typer.Exit(PARTIAL)

@@ -1,26 +1,30 @@
-"""Classifying an archive, or a stream of JSON lines."""
+"""Classifying an archive: every entry that this model has not labelled yet, in batches that can be interrupted."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from cli.output import Progress
-from store.records import LABELS, Entry, Label, UsageError, label_id
+from cli.output import Progress, note
+from store.records import LABELS, ConfigError, Entry, Label, NothingFound, UsageError, label_id
 
 if TYPE_CHECKING:
-    from nlp.classify import Classification, Classifier
+    from nlp.cache import CachedEncoder
+    from nlp.classify import Classification, Classifier, Item
+    from store.filters import Condition
+    from store.manifest import RunRecorder
     from store.tables import Tables
 
 #: Entries labelled between two commits: what a crash costs at most is this much work.
 ENTRIES_PER_COMMIT = 256
 
 ROLES = {"post": "post"}
+
+#: Entries are narrowed by these fields of a query; labels are what is being made here.
+FIELDS = ("site", "author", "kind", "since", "until", "thread")
 
 
 @dataclass(slots=True)
@@ -30,40 +34,134 @@ class ClassifyReport:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-def classify_archive(path: Path, *, unit: str = "sentence", quiet: bool = False) -> ClassifyReport:
-    """Label what this model has not labelled yet, in batches; then report over the whole archive."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """Which entries to classify: the options of ``chorus search``, and ``where``, a query of fields only."""
+
+    where: str | None = None
+    site: str | None = None
+    author: str | None = None
+    kind: str | None = None
+    since: str | None = None
+    until: str | None = None
+    thread: str | None = None
+
+    def given(self) -> dict[str, str]:
+        """The options that were given, for the manifest."""
+        found = {name: getattr(self, name) for name in ("where", *FIELDS)}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """All of them as conditions. Raises ``UsageError`` for a value or a query that makes no sense here."""
+        from store.filters import Filter
+        from store.query import parse_query
+
+        query = parse_query(self.where or "")
+        if query.text or query.without:
+            hint = 'author:"Ana Ruiz" kind:comment -site:blog.example after:2012'
+            raise UsageError(f"--where {self.where}: takes fields, not words", hint=hint)
+        conditions = Filter(**{name: getattr(self, name) for name in FIELDS}, also=query.conditions).conditions()
+        if any(condition.field == "label" for condition in conditions):
+            raise UsageError("--where label: cannot be used here; labels are what classify makes")
+        return conditions
+
+
+def check_engine(engine: str) -> None:
+    """Raise ``ConfigError`` for an engine that this chorus does not have."""
+    if engine != "local":
+        raise ConfigError(
+            f"--engine {engine}: not built in this version", hint="--engine local, on this machine's cores"
+        )
+
+
+def classify_archive(
+    path: Path, *, unit: str = "sentence", quiet: bool = False, narrowed: Narrowed | None = None, cache: bool = True
+) -> ClassifyReport:
+    """Label what this model has not labelled yet, in batches; then report over the whole archive.
+
+    ``narrowed`` leaves other entries for another time; raises ``NothingFound`` if it leaves none. ``cache`` keeps
+    embeddings on disk.
+    """
+    from nlp.cache import cached_encoder
     from nlp.classify import Classifier
     from store.archive import Archive
     from store.lock import write_lock
     from store.manifest import RunRecorder
     from store.tables import Tables
 
+    choice = narrowed or Narrowed()
+    conditions = choice.conditions()
     archive = Archive.open(path)
-    with write_lock(archive, "classify"):
+    with write_lock(archive, "classify"), cached_encoder(keep=cache) as encoder:
         tables = Tables.open(archive)
-        classifier = Classifier.load()
-        with RunRecorder(archive, "classify", parameters={"unit": unit}) as run:
+        classifier = Classifier.load(encoder=encoder)
+        where = _where(tables, conditions)
+        with RunRecorder(archive, "classify", parameters={"unit": unit, **choice.given()}) as run:
             run.digests.update({"model": classifier.name, "codebook": classifier.codebook})
-            run.counts["labels"] = _label_all(tables, classifier, unit, run.run_id, quiet)
+            _label_all(tables, classifier, encoder, unit, where, run, quiet)
+        if encoder.trouble:
+            note(f"embeddings were not kept: {encoder.trouble}", quiet=quiet)
         if unit == "sentence":
             _mark_passages(tables, classifier)
         return ClassifyReport(_summary(tables, classifier, unit))
 
 
-def _label_all(tables: Tables, classifier: Classifier, unit: str, run_id: str, quiet: bool) -> int:
-    entries = list(tables.unlabelled_entries(classifier.name, classifier.codebook, unit))
-    done = 0
-    waiting = iter(entries)
-    with Progress("entries classified", len(entries), quiet=quiet) as progress:
+def _where(tables: Tables, conditions: Iterable[Condition]) -> str:
+    """SQL for the visible entries that meet the conditions. Raises ``NothingFound`` if none does."""
+    from store.filters import is_in
+
+    parts = ["state = 'visible'"]
+    for condition in conditions:
+        if condition.field == "site":
+            where = f"site IS NOT NULL AND {condition.sql()}"
+            threads = [row["thread_id"] for row in tables.rows("threads", where, ["thread_id"])]
+            parts.append(is_in("thread_id", threads))
+        else:
+            parts.append(f"({condition.sql()})")
+    where = " AND ".join(parts)
+    if len(parts) > 1 and not tables.count("entries", where):
+        raise NothingFound("no entry of the archive meets these filters", hint="chorus threads shows what is there")
+    return where
+
+
+def _waiting(tables: Tables, classifier: Classifier, unit: str, where: str) -> Iterator[Entry]:
+    """Entries with text that this model has not labelled yet, streamed in the table's order, which does not change."""
+    from store.filters import quote
+
+    labels = f"unit = {quote(unit)} AND model = {quote(classifier.name)} AND codebook = {quote(classifier.codebook)}"
+    done = {bytes.fromhex(row["revision_id"]) for row in tables.rows("labels", labels, ["revision_id"])}
+    for entry in tables.iter_entries(where):
+        if entry.text.strip() and bytes.fromhex(entry.revision_id) not in done:
+            yield entry
+
+
+def _label_all(
+    tables: Tables,
+    classifier: Classifier,
+    encoder: CachedEncoder,
+    unit: str,
+    where: str,
+    run: RunRecorder,
+    quiet: bool,
+) -> None:
+    waiting = _waiting(tables, classifier, unit, where)
+    total = sum(1 for _ in _waiting(tables, classifier, unit, where)) if not quiet else None
+    run.counts.update({"entries": 0, "labels": 0})
+    with Progress("entries classified", total, quiet=quiet) as progress:
         while batch := list(islice(waiting, ENTRIES_PER_COMMIT)):
-            labels = list(_labels(batch, classifier, unit, run_id))
+            labels = list(_labels(batch, classifier, encoder, unit, run.run_id))
             tables.add_labels(labels)
-            done += len(labels)
+            run.counts["entries"] += len(batch)
+            run.counts["labels"] += len(labels)
+            run.counts.update({"texts encoded": encoder.encoded, "texts from cache": encoder.found})
             progress.step(len(batch))
-    return done
 
 
-def _labels(entries: list[Entry], classifier: Classifier, unit: str, run_id: str) -> Iterator[Label]:
+def _labels(
+    entries: list[Entry], classifier: Classifier, encoder: CachedEncoder, unit: str, run_id: str
+) -> Iterator[Label]:
+    pairs = [(entry, *found) for entry in entries for found in _sentences(entry)]
+    encoder.hold(item.text for _, item, _, _ in pairs)
     if unit == "entry":
         from nlp.classify import Item
 
@@ -71,9 +169,8 @@ def _labels(entries: list[Entry], classifier: Classifier, unit: str, run_id: str
         for entry, result in zip(entries, classifier.classify_entries(items), strict=True):
             yield _label(entry, result, classifier, unit, run_id, 0, len(entry.text))
         return
-    pairs = [(entry, item) for entry in entries for item in _sentences(entry)]
-    results = classifier.classify(item for _, (item, _, _) in pairs)
-    for (entry, (_, start, end)), result in zip(pairs, results, strict=True):
+    results = classifier.classify(item for _, item, _, _ in pairs)
+    for (entry, _, start, end), result in zip(pairs, results, strict=True):
         yield _label(entry, result, classifier, unit, run_id, start, end)
 
 
@@ -81,7 +178,7 @@ def _role(entry: Entry) -> str:
     return ROLES.get(entry.kind, "comment")
 
 
-def _sentences(entry: Entry) -> Iterator[tuple[Any, int, int]]:
+def _sentences(entry: Entry) -> Iterator[tuple[Item, int, int]]:
     """The entry's sentences as items, each with the one before it as its context."""
     from nlp.classify import Item
     from nlp.segment import split_sentences
@@ -138,55 +235,3 @@ def _summary(tables: Tables, classifier: Classifier, unit: str) -> list[dict[str
         }
         for name in LABELS
     ]
-
-
-def classify_lines(source: str, *, unit: str = "sentence", quiet: bool = False) -> Iterator[dict[str, Any]]:
-    """Classify JSON lines, one result a line in the same order, with flat memory.
-
-    A line that is no JSON object with ``id`` and ``text`` raises ``UsageError`` naming it; results before it are out by then.
-    """
-    with _open(source) as lines, Progress("classified", quiet=quiet or source == "-") as progress:
-        from nlp.classify import Classifier
-
-        classifier = Classifier.load()
-        items = _items(lines, source)
-        results = classifier.classify_entries(items) if unit == "entry" else classifier.classify(items)
-        for result in results:
-            progress.step()
-            yield result.to_json()
-
-
-def _open(source: str) -> IO[bytes]:
-    if source == "-":
-        return sys.stdin.buffer
-    try:
-        return Path(source).open("rb")
-    except FileNotFoundError as error:
-        raise UsageError(f"{source}: no such file") from error
-    except IsADirectoryError as error:
-        raise UsageError(f"{source}: a directory, not a file") from error
-
-
-def _items(lines: Iterable[bytes], source: str) -> Iterator[Any]:
-    from nlp.classify import Item
-
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        row = _parse(line, f"{source}, line {number}")
-        role = "post" if row.get("role") == "post" else "comment"
-        yield Item(id=str(row["id"]), text=row["text"], context=row.get("context") or None, role=role)
-
-
-def _parse(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"{where}: not JSON", hint='one object a line: {"id": …, "text": …}') from error
-    if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("text"), str):
-        raise UsageError(
-            f"{where}: needs id and text", hint='{"id": "1", "text": "…", "context": null, "role": "comment"}'
-        )
-    if not isinstance(row.get("context"), str | None):
-        raise UsageError(f"{where}: context must be text or null")
-    return row

@@ -66,7 +66,7 @@ class Desk:
         if verdict.kind == "again":
             error = delivery.capture.error or f"HTTP {delivery.capture.status}"
             self.log.write("again", url=claim.url, error=error, retry_at=verdict.retry_at)
-            self.frontier.nack(claim, error, time.time(), retry_at=verdict.retry_at, host=verdict.host)
+            self._nack(delivery, error)
             return
         item = read_capture(delivery.capture)
         self._report(item, delivery)
@@ -108,9 +108,19 @@ class Desk:
             before = claim.last.digest if claim.last else None
             self.frontier.ack(claim, visited(item, now, changes, before), now)
             return
-        error = item.visit.error or "failed"
-        final = verdict.kind == "never"
-        self.frontier.nack(claim, error, now, retry_at=verdict.retry_at, final=final, host=verdict.host)
+        self._nack(delivery, item.visit.error or "failed")
+
+    def _nack(self, delivery: Delivery, error: str) -> None:
+        verdict = delivery.verdict
+        self.frontier.nack(
+            delivery.claim,
+            error,
+            time.time(),
+            retry_at=verdict.retry_at,
+            final=verdict.kind == "never",
+            host=verdict.host,
+            host_until=verdict.host_until,
+        )
 
 
 def visited(item: Ingested, now: float, changes: tuple[bool, ...] = (), before: str | None = None) -> Visited:

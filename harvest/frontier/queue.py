@@ -164,11 +164,12 @@ class Frontier:
         retry_at: float | None = None,
         final: bool = False,
         host: bool = False,
+        host_until: float | None = None,
     ) -> bool:
         """The visit failed: try again at ``retry_at`` (a Retry-After), else after the backoff; ``final``: never.
 
-        ``host``: it is the host that fails or asks for patience (429, 503, no connection), so all its pages wait. Returns
-        ``False``, and does nothing, if the lease was lost meanwhile.
+        ``host``: it is the host that fails or asks for patience (429, 503, no connection), so all its pages wait, until
+        ``host_until`` (a Retry-After) or for its backoff. Returns ``False``, and does nothing, if the lease was lost meanwhile.
         """
         with self._file.transaction(now) as db:
             row = db.execute(sql.HELD, (claim.id, claim.lease)).fetchone()
@@ -188,7 +189,7 @@ class Frontier:
             }
             db.execute(sql.NACK, values)
             if host:
-                self._hold(db, row["host_id"], now, retry_at, error)
+                self._hold(db, row["host_id"], now, host_until, error)
             rows.unlease_host(db, row["host_id"], claim.id)
         return True
 
@@ -200,9 +201,13 @@ class Frontier:
                 rows.unlease_host(db, row["host_id"], claim.id)
 
     def park(self) -> int:
-        """Set aside what is queued: the run that begins was not asked for it. Returns the number of pages."""
+        """Set aside what is queued: the run that begins was not asked for it. Returns the number of pages.
+
+        Hosts that did not answer get another chance; those that named a time themselves do not.
+        """
         with self._file.transaction() as db:
             count = db.execute(sql.PARK).rowcount
+            db.execute(sql.FORGIVE_HOSTS, (self.delay,))
             for (identity,) in db.execute(sql.PARKED_HOSTS).fetchall():
                 rows.settle(db, identity)
         return count
@@ -303,7 +308,15 @@ class Frontier:
         failures = db.execute("SELECT backoff FROM hosts WHERE id = ?", (identity,)).fetchone()[0] + 1
         next_at = now + self.host_backoff.until(now, until, failures)
         db.execute(
-            sql.HOLD_HOST, {"id": identity, "now": now, "next_at": next_at, "backoff": failures, "error": reason}
+            sql.HOLD_HOST,
+            {
+                "id": identity,
+                "now": now,
+                "next_at": next_at,
+                "backoff": failures,
+                "error": reason,
+                "wish": None if until is None else next_at,
+            },
         )
 
     def host(self, host: str) -> HostState | None:

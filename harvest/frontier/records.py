@@ -204,6 +204,7 @@ class FrontierProtocol(Protocol):
         retry_at: float | None = None,
         final: bool = False,
         host: bool = False,
+        host_until: float | None = None,
     ) -> bool:
         """The visit failed."""
 

@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS hosts (
     id INTEGER PRIMARY KEY, host TEXT NOT NULL UNIQUE,
     state TEXT NOT NULL DEFAULT 'idle', top INTEGER NOT NULL DEFAULT 0,
     next_at REAL NOT NULL DEFAULT 0, set_at REAL NOT NULL DEFAULT 0, asked_at REAL,
-    delay REAL, backoff INTEGER NOT NULL DEFAULT 0, robots TEXT, error TEXT, page INTEGER
+    delay REAL, backoff INTEGER NOT NULL DEFAULT 0, robots TEXT, error TEXT,
+    page INTEGER, wish REAL
 );
 CREATE INDEX IF NOT EXISTS hosts_free ON hosts (state, top DESC, next_at);
 CREATE INDEX IF NOT EXISTS hosts_next ON hosts (state, next_at);
@@ -49,6 +50,10 @@ WHERE key = :key AND (state = 'parked' OR instr(:again, state))
 PARK = "UPDATE urls SET state = 'parked' WHERE state IN ('ready', 'waiting')"
 UNPARK = """
 UPDATE urls SET state = 'ready', due_at = NULL, set_at = :now WHERE state = 'parked' AND (:seed IS NULL OR seed = :seed)
+"""
+FORGIVE_HOSTS = """
+UPDATE hosts SET backoff = 0, next_at = max(coalesce(wish, 0), min(next_at, coalesce(asked_at + coalesce(delay, ?), 0)))
+WHERE backoff > 0
 """
 PARKED_HOSTS = "SELECT DISTINCT host_id FROM urls WHERE state = 'parked'"
 
@@ -85,6 +90,7 @@ UNLEASE_HOST = "UPDATE hosts SET state = 'idle', page = NULL WHERE id = ? AND pa
 HOST_WELL = "UPDATE hosts SET backoff = 0, error = NULL WHERE id = ? AND backoff > 0"
 HOLD_HOST = """
 UPDATE hosts SET next_at = max(next_at, :next_at), set_at = :now, backoff = :backoff, error = coalesce(:error, error),
+    wish = :wish,
     state = CASE state WHEN 'free' THEN 'held' ELSE state END
 WHERE id = :id
 """

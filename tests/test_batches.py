@@ -1,0 +1,661 @@
+"""Batches of the classifier: order, resumption after kill -9, the cache of embeddings, bad input, runs and their differences."""
+
+import csv
+import fcntl
+import io
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import typer
+
+from cli.commands import runs as runs_command
+from cli.jobs import batch_input, classify_input
+from cli.jobs.batch_input import Source, read_rows
+from cli.jobs.batch_output import manifest_path
+from cli.jobs.classify import Narrowed, classify_archive
+from cli.jobs.runs import diff_runs, run_manifest, run_rows
+from cli.main import main
+from nlp.cache import CachedEncoder, EmbeddingStore, cached_encoder, store_path
+from nlp.corpus import load_corpus
+from nlp.encoder import load_encoder
+from store.archive import Archive
+from store.manifest import RunRecorder
+from store.records import ConfigError, Entry, Label, NothingFound, Thread, UsageError, make_id, text_digest
+from store.tables import Tables
+
+ROWS = 200
+SEED = 7
+
+#: Rows in a chunk instead of 1,024, so that a short file has many moments to be killed at.
+CHUNK = 16
+SMALL_CHUNKS = f"import cli.jobs.classify_input as m; m.CHUNK = {CHUNK}; from cli.main import run; run()"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of embeddings that the tests share and nobody else sees."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("CHORUS_CACHE", str(folder))
+        patch.setattr(classify_input, "CHUNK", CHUNK)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of real-sounding sentences, with some rows that cannot be classified in between."""
+    path = tmp_path_factory.mktemp("input") / "in.jsonl"
+    rows: list[dict[str, Any]] = [
+        {"id": f"s{n}", "text": s.text, "context": s.context, "role": s.role}
+        for n, s in enumerate(load_corpus()[:ROWS])
+    ]
+    rows[50]["text"] = rows[180]["text"] = ""
+    rows[120]["id"] = "s3"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def chorus(*arguments: str | Path, code: int = 0) -> str:
+    """Run a command in this process; returns what it says on stderr."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as said:
+        found = main([*map(str, arguments)])
+    assert found == code, said.getvalue()
+    return said.getvalue()
+
+
+def classified(path: Path, *options: str, code: int = 0, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    assert main(["classify", "--input", str(path), *options]) == code
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def counts(out: Path) -> dict[str, int]:
+    found: dict[str, int] = json.loads(manifest_path(out).read_bytes())["counts"]
+    return found
+
+
+# -- order, files, resumption --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole(sentences: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The uninterrupted result; it also fills the cache."""
+    out = tmp_path_factory.mktemp("whole") / "out.jsonl"
+    chorus("classify", "--input", sentences, "--out", out, code=3)
+    return out
+
+
+@pytest.mark.model
+def test_one_result_for_each_row_in_order_and_bad_rows_marked(sentences: Path, whole: Path) -> None:
+    before = [json.loads(line) for line in sentences.read_text(encoding="utf-8").splitlines()]
+    after = [json.loads(line) for line in whole.read_text(encoding="utf-8").splitlines()]
+    assert [row["id"] for row in after] == [row["id"] for row in before]
+    bad = {n: row["error"] for n, row in enumerate(after, 1) if row["label"] is None}
+    assert bad == {
+        51: "line 51: empty text",
+        121: "line 121: id s3 was there before, in line 4",
+        181: "line 181: empty text",
+    }
+    assert all("error" not in row and row["probabilities"] for row in after if row["label"])
+    manifest = run_manifest(whole.parent, str(whole))
+    assert manifest["status"] == "partial"
+    assert manifest["counts"]["rows"] == ROWS
+    assert manifest["counts"]["bytes"] == whole.stat().st_size
+    assert {"input", "model", "codebook"} <= manifest["digests"].keys()
+    assert sum(manifest["counts"].get(name, 0) for name in (*after[0]["probabilities"], "not classified")) == ROWS
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("suffix", "kills"), [("jsonl", 3), ("csv", 1), ("parquet", 1)])
+def test_kill_9_at_any_moment_loses_no_row_and_doubles_none(
+    suffix: str, kills: int, sentences: Path, whole: Path, tmp_path: Path
+) -> None:
+    chance = random.Random(SEED)
+    expected, out = tmp_path / f"expected.{suffix}", tmp_path / f"out.{suffix}"
+    if suffix == "jsonl":
+        expected = whole
+    else:
+        chorus("classify", "--input", sentences, "--out", expected, code=3)
+    for kill in range(kills):
+        kill_when(["classify", "--input", str(sentences), "--out", str(out)], out, (kill + 1) * 40, chance)
+    journal = out if suffix != "parquet" else out.with_name(out.name + ".part")
+    with journal.open("ab") as handle:  # as if the last kill had come in the middle of a row
+        handle.write(b'{"id": "s9')
+    assert counts(out)["rows"] < ROWS
+    said = chorus("classify", "--input", sentences, "--out", out, code=3)
+    assert "going on after row" in said
+    assert out.read_bytes() == expected.read_bytes()
+    assert counts(out)["rows"] == ROWS
+    assert sorted(p.name for p in tmp_path.glob(f"out.{suffix}*")) == [out.name, manifest_path(out).name]
+
+
+def kill_when(arguments: list[str], out: Path, rows: int, chance: random.Random) -> None:
+    """Start the command, and kill it a random moment after so many rows are safe."""
+    process = subprocess.Popen([sys.executable, "-c", SMALL_CHUNKS, *arguments, "--quiet"])
+    deadline = time.monotonic() + 60
+    while not (manifest_path(out).exists() and counts(out)["rows"] >= rows):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    time.sleep(chance.random() * 0.04)
+    process.kill()
+    process.wait()
+    assert process.returncode == -9
+
+
+@pytest.mark.model
+def test_a_whole_file_is_left_alone_and_another_run_refused(sentences: Path, whole: Path, tmp_path: Path) -> None:
+    before = whole.stat().st_mtime_ns
+    assert "whole already" in chorus("classify", "--input", sentences, "--out", whole, code=3)
+    assert whole.stat().st_mtime_ns == before
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"id": "1", "text": "Thanks!"}\n', encoding="utf-8")
+    refused = [
+        (["--input", str(other)], "another input"),
+        (["--input", str(sentences), "--unit", "entry"], "another unit"),
+        (["--input", str(whole)], "the input itself"),
+    ]
+    for arguments, says in refused:
+        said = chorus("classify", *arguments, "--out", whole, code=2)
+        assert says in said
+        assert said.count("\n") == 1
+    assert whole.stat().st_mtime_ns == before
+
+
+@pytest.mark.model
+def test_what_cannot_be_gone_on_with_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"id": "1", "text": "Thanks!"}\n', encoding="utf-8")
+    arguments = ["classify", "--input", str(source), "--out", str(out), "--quiet"]
+    out.write_text("my thesis\n")
+    assert main(arguments) == 2
+    assert out.read_text() == "my thesis\n"
+    out.unlink()
+    assert main(arguments) == 0
+    manifest = json.loads(manifest_path(out).read_bytes())
+    changed = manifest | {"status": "running", "digests": manifest["digests"] | {"model": "chorus-acts@000000000000"}}
+    manifest_path(out).write_text(json.dumps(changed))
+    capsys.readouterr()
+    assert main(arguments) == 2
+    assert "another model (chorus-acts@000000000000" in capsys.readouterr().err
+    manifest_path(out).write_text(json.dumps(manifest | {"status": "running"}))
+    with out.open("ab") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert main(arguments) == 4
+    assert main(["classify", "--input", str(source), "--out", str(tmp_path / "x.pdf")]) == 2
+    assert main(["classify", "--input", str(source), "--out", str(tmp_path / "no" / "x.csv")]) == 2
+
+
+@pytest.mark.model
+def test_csv_tsv_and_parquet_give_the_labels_of_json_lines(
+    sentences: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [json.loads(line) for line in sentences.read_text(encoding="utf-8").splitlines()[:40]]
+    expected = [json.loads(line)["label"] for line in whole.read_text(encoding="utf-8").splitlines()[:40]]
+    named = [
+        {"name": r["id"], "body": r["text"] + "\n", "context": r["context"] or "", "role": r["role"]} for r in rows
+    ]
+    for suffix, delimiter in ((".csv", ","), (".tsv", "\t")):
+        with (tmp_path / f"in{suffix}").open("w", newline="", encoding="utf-8-sig") as handle:
+            writer = csv.DictWriter(handle, list(named[0]), delimiter=delimiter)
+            writer.writeheader()
+            writer.writerows(named)
+    pq.write_table(pa.Table.from_pylist(named), tmp_path / "in.parquet", row_group_size=7)
+    for suffix in (".csv", ".tsv", ".parquet"):
+        source, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+        options = ("--text-column", "body", "--id-column", "name", "--out", str(out))
+        classified(source, *options, capsys=capsys)
+        found = list(results(out))
+        assert [row["label"] for row in found] == expected
+        assert [row["id"] for row in found] == [row["id"] for row in rows]
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.schema.field("promo").type == pa.float64()
+    assert (
+        table.to_pylist()[0]["probabilities"].keys()
+        == json.loads(whole.read_text().splitlines()[0])["probabilities"].keys()
+    )
+
+
+def dicts(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as handle:
+        yield from csv.DictReader(handle, delimiter="\t" if path.suffix == ".tsv" else ",")
+
+
+@pytest.mark.model
+def test_explain_gives_cues_and_what_they_speak_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"id": "1", "text": "Thank you, Ana. Subscribe to my newsletter!"}\n', encoding="utf-8")
+    [row] = classified(path, "--explain", capsys=capsys)
+    assert {(cue["text"], cue["act"]) for cue in row["explain"]["cues"]} >= {("Thank you", "share")}
+    assert "contributions" in row["explain"]
+    [entry] = classified(path, "--explain", "--unit", "entry", capsys=capsys)
+    assert [list(s["explain"]) for s in entry["sentences"]] == [["contributions"]] * 2
+    assert {cue["act"] for cue in entry["explain"]["cues"]} >= {"share", "promo"}
+
+
+# -- the cache -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.model
+def test_a_second_run_encodes_nothing_and_says_the_same(sentences: Path, whole: Path, tmp_path: Path) -> None:
+    assert counts(whole)["texts encoded"] > 100
+    again, without = tmp_path / "again.jsonl", tmp_path / "without.jsonl"
+    chorus("classify", "--input", sentences, "--out", again, code=3)
+    assert counts(again)["texts encoded"] == 0
+    assert counts(again)["texts from cache"] > 100
+    assert again.read_bytes() == whole.read_bytes()
+    store = store_path().read_bytes()
+    chorus("classify", "--input", sentences, "--out", without, "--no-cache", code=3)
+    assert counts(without)["texts encoded"] > 100
+    for one, two in zip(json_lines(without), json_lines(whole), strict=True):
+        assert one["label"] == two["label"]
+        assert one["promo"] == pytest.approx(two["promo"], abs=1e-5)  # encoded beside other texts: the last digit moves
+    assert store_path().read_bytes() == store
+
+
+@pytest.mark.model
+def test_cached_vectors_are_the_encoders_own_and_come_much_faster(tmp_path: Path) -> None:
+    texts = [*dict.fromkeys(s.text for s in load_corpus()[1000:1200]), "", "\ud800 lone", "nul \x00"]
+    plain = load_encoder()
+    expected = plain.encode(texts)
+    seconds = []
+    for encoded in (len(texts), 0):
+        with CachedEncoder(plain, EmbeddingStore(tmp_path / "c.sqlite")) as encoder:
+            start = time.perf_counter()
+            found = encoder.encode([*texts, texts[0]])
+            seconds.append(time.perf_counter() - start)
+            assert np.array_equal(found[:-1], expected)
+            assert np.array_equal(found[-1], expected[0])
+            assert (encoder.encoded, encoder.found) == (encoded, len(texts) - encoded)
+    assert seconds[1] < seconds[0] / 10  # measured: 400 times; a busy machine needs room
+
+
+@pytest.mark.model
+def test_the_classifier_through_the_cache_is_an_encoder_like_any_other() -> None:
+    plain = load_encoder()
+    with cached_encoder() as encoder:
+        assert (encoder.fingerprint, encoder.dimensions) == (plain.fingerprint, plain.dimensions)
+        encoder.hold(["One.", "Two."])
+        before = encoder.encoded + encoder.found
+        assert encoder.encode(["Two.", "One.", "Two."]).shape == (3, plain.dimensions)
+        assert encoder.encoded + encoder.found == before
+
+
+def test_the_store_forgets_the_oldest_when_it_is_full(tmp_path: Path) -> None:
+    store = EmbeddingStore(tmp_path / "c.sqlite", max_bytes=400_000)
+    keys = [n.to_bytes(32, "big") for n in range(1000)]
+    for key in keys:
+        store.put("a", [(key, key * 48)])
+    assert 0 < len(store) < 300
+    assert list(store.get("a", keys[-50:])) == keys[-50:]
+    assert store.get("a", keys[:50]) == {}
+    assert store.get("b", keys[-50:]) == {}  # another encoder's values are not these
+    store.close()
+    assert sum(f.stat().st_size for f in tmp_path.iterdir()) < 800_000
+
+
+def test_a_text_can_be_erased_from_the_store(tmp_path: Path) -> None:
+    import hashlib
+
+    store = EmbeddingStore(tmp_path / "c.sqlite")
+    mark = b"the vector of a text that must go" * 40
+    for space in ("a", "b"):
+        store.put(space, [(hashlib.sha256(b"mine").digest(), mark), (hashlib.sha256(b"other").digest(), b"o" * 1536)])
+    assert store.forget(["mine", "never seen"]) == 2
+    assert len(store) == 2
+    store.close()
+    assert all(mark not in file.read_bytes() for file in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damage", ["noise", "half"])
+def test_a_damaged_store_is_made_anew(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    keys = [n.to_bytes(32, "big") for n in range(300)]
+    store = EmbeddingStore(path)
+    store.put("a", [(key, key * 48) for key in keys])
+    store.close()
+    path.write_bytes(b"noise" * 1000 if damage == "noise" else path.read_bytes()[:4096] + b"\xff" * 100_000)
+    broken = EmbeddingStore(path)
+    assert broken.get("a", keys) == {}
+    broken.put("a", [(keys[0], b"x")])
+    broken.close()
+    mended = EmbeddingStore(path)
+    mended.put("a", [(keys[1], b"y")])
+    assert mended.get("a", keys[1:2]) == {keys[1]: b"y"}
+    assert mended.trouble is None
+
+
+@pytest.mark.model
+def test_a_cache_that_cannot_be_written_costs_only_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    monkeypatch.setenv("CHORUS_CACHE", str(tmp_path / "file" / "below"))
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"id": "1", "text": "Thank you so much for this!"}\n', encoding="utf-8")
+    assert main(["classify", "--input", str(source)]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["label"] == "community-sharing"
+    assert "embeddings were not kept" in shown.err
+    monkeypatch.setenv("CHORUS_CACHE_MB", "plenty")
+    assert main(["classify", "--input", str(source)]) == ConfigError.exit_code
+
+
+def test_two_processes_share_the_store(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from nlp.cache import EmbeddingStore\n"
+        "store = EmbeddingStore(Path(sys.argv[1]))\n"
+        "for n in range(200): store.put('a', [(bytes([int(sys.argv[2]), n]) * 16, b'v' * 1536)])\n"
+        "assert store.trouble is None, store.trouble"
+    )
+    path = tmp_path / "c.sqlite"
+    both = [subprocess.Popen([sys.executable, "-c", code, str(path), str(n)]) for n in (1, 2)]
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert len(EmbeddingStore(path)) == 400
+
+
+# -- bad input -----------------------------------------------------------------------------------------------------
+
+#: A row, and why it is not classified; ``None`` for what is.
+ROW_CASES: list[tuple[bytes, str | None]] = [
+    (b'{"id": "1", "text": "Thanks, that helped me a lot."}', None),
+    (b"{nonsense", "not JSON"),
+    (b"[" * 100_000, "not JSON"),
+    (b'["id", "text"]', "not a JSON object"),
+    (b'{"id": "2", "text": "caf\xe9"}', "not UTF-8"),
+    (b'{"id": "3", "text": ""}', "empty text"),
+    (b'{"id": "4", "text": " \\u0000\\n"}', "empty text"),
+    (b'{"id": "5", "text": null}', "no text"),
+    (b'{"id": "6", "text": 5}', "text is no text"),
+    (b'{"text": "no id"}', "no id"),
+    (b'{"id": ["7"], "text": "odd id"}', "id is no text"),
+    (b'{"id": 1, "text": "the first id again"}', "id 1 was there before, in line 1"),
+    (b'{"id": "8", "text": "a", "context": 7}', "context must be"),
+    (b'{"id": "9", "text": "a", "role": "owner"}', "role must be"),
+    (b'{"id": "10", "text": "' + b"word " * 100_000 + b'"}', "no sentence"),
+    (b'{"id": "11", "text": "\xf0\x9f\x98\x80\xf0\x9f\x98\x80"}', None),
+    (b'{"id": "12", "text": "<p>Hello <b>you</b></p>", "role": "pingback"}', None),
+    (b'{"id": "13", "text": "nul \\u0000 inside", "context": "\\u0000"}', None),
+    (b'{"id": "\\ud800", "text": "lone \\ud800 surrogate"}', None),
+    ('{"id": "15", "text": "日本語のコメントです。"}'.encode(), None),
+]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("out", ["-", "out.jsonl", "out.csv", "out.parquet"])
+def test_a_bad_row_is_marked_with_its_line_and_the_rest_goes_on(
+    out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"\n".join(line for line, _ in ROW_CASES))
+    place = tmp_path / out
+    rows = classified(source, "--out", out if out == "-" else str(place), code=3, capsys=capsys)
+    found = rows if out == "-" else list(results(place))
+    assert len(found) == len(ROW_CASES)
+    for n, (row, (_, problem)) in enumerate(zip(found, ROW_CASES, strict=True), 1):
+        if problem is None:
+            assert row["label"]
+            assert not row.get("error")
+        else:
+            assert not row["label"]
+            assert row["error"].startswith(f"line {n}: ")
+            assert problem in row["error"]
+
+
+def results(path: Path) -> Iterator[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        yield from pq.read_table(path).to_pylist()
+    else:
+        yield from json_lines(path) if path.suffix == ".jsonl" else dicts(path)
+
+
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.model
+def test_a_text_of_100_000_words_is_read_as_an_entry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in.jsonl"
+    long = (
+        "Thank you so much for this! " + "The bridge over the river that opened in May is blue, " * 8 + "they say. "
+    ) * 1_110
+    assert len(long.split()) > 100_000
+    source.write_text(json.dumps({"id": "1", "text": long}) + "\n", encoding="utf-8")
+    [row] = classified(source, "--unit", "entry", capsys=capsys)
+    assert row["label"] == "community-sharing"
+    assert len(row["sentences"]) == 2 * 1_110
+
+
+UNUSABLE = [
+    ("in.jsonl", b"id,text\n1,hello\n2,bye\n", "line 1: not JSON"),
+    ("in.jsonl", b'{"ident": 1, "body": "x"}\n' * 30, "line 1: no id"),
+    ("in.csv", b"ident,text\n1,hello\n", "line 1: no column 'id' (there are: ident, text)"),
+    ("in.csv", b"id,text,text\n1,a,b\n", "line 1: more than one column 'text'"),
+    ("in.csv", b"\x89PNG\r\n\x1a\n\x00\x00", "line 1: no column"),
+    ("in.tsv", b"id,text\n1,hello\n", "line 1: no column"),
+    ("in.parquet", b"PAR1 no", "not readable as Parquet"),
+    ("missing.csv", None, "no such file"),
+    ("", None, "a directory"),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "says"), UNUSABLE)
+@pytest.mark.parametrize("out", ["-", "out.jsonl"])
+def test_a_file_that_cannot_be_used_is_one_line_and_writes_nothing(
+    name: str, data: bytes | None, says: str, out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / name
+    if data is not None:
+        source.write_bytes(data)
+    place = out if out == "-" else str(tmp_path / out)
+    assert main(["classify", "--input", str(source), "--out", place]) == 2
+    shown = capsys.readouterr()
+    assert says in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_rows_of_csv_with_wrong_widths_and_bytes_are_marked(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(
+        b'id,text,role\n1,"two\nlines",post\n\n2,a,b,c\n3,x\n4,caf\xe9,\n5,"nul \x00",\n=6,' + b"w " * 100_000 + b",\n"
+    )
+    rows = [(row.number, row.id, row.error) for row in read_rows(Source(str(source)))]
+    assert [(number, name) for number, name, _ in rows] == [
+        (2, "1"),
+        (5, None),
+        (6, None),
+        (7, None),
+        (8, "5"),
+        (9, "=6"),
+    ]
+    assert [error for _, _, error in rows] == [
+        None, "line 5: 4 fields where the header has 3", "line 6: 2 fields where the header has 3", "line 7: not UTF-8",
+        None, None,
+    ]  # fmt: skip
+
+
+def test_a_quotation_mark_that_is_never_closed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_input, "MAX_FIELD", 10_000)
+    source = tmp_path / "in.csv"
+    source.write_text('id,text\n1,fine\n2,"never closed\n' + "3,x\n" * 5_000, encoding="utf-8")
+    rows = read_rows(Source(str(source)))
+    assert next(rows).id == "1"
+    with pytest.raises(UsageError, match=r"line \d+: not readable as CSV"):
+        list(rows)
+
+
+def test_reading_is_flat_and_a_late_error_comes_after_what_stood_before(tmp_path: Path) -> None:
+    endless = (batch_input.InputRow(n, str(n)) for n in iter(int, 1))
+    chunks = batch_input.in_chunks(endless, 8, 1_000)
+    assert [len(next(chunks)) for _ in range(3)] == [8, 8, 8]
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"id": "1", "text": "a"}\nnonsense\n', encoding="utf-8")
+    assert [row.error for row in read_rows(Source(str(source)))] == [None, "line 2: not JSON"]
+
+
+def test_options_that_do_not_go_together_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, code, says in (
+        (["--engine", "ray"], 4, "not built"),
+        (["--engine", "magic"], 2, "local"),
+        (["--out", "x.jsonl"], 2, "--input"),
+        (["--explain"], 2, "--input"),
+        (["--input", "-", "--site", "a.example"], 2, "--site"),
+        (["--where", "free words", "-a", str(tmp_path)], 2, "fields"),
+        (["--where", "label:meta-talk", "-a", str(tmp_path)], 2, "label"),
+        (["--kind", "tweet", "-a", str(tmp_path)], 2, "pingback"),
+    ):
+        assert main(["classify", *arguments]) == code
+        shown = capsys.readouterr().err
+        assert says in shown
+        assert shown.count("\n") == 1
+
+
+# -- archives and runs ---------------------------------------------------------------------------------------------
+
+TEXTS = [
+    "Thank you so much for this!",
+    "The bridge opened in May. It is blue.",
+    "Follow me on my new blog and subscribe to my newsletter!",
+    "People who only talk about themselves online tire me.",
+]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Two sites with the same four comments each, by Ana (2012) and Bo (2013)."""
+    found = Archive.create_or_open(tmp_path / "archive")
+    for site in ("a.example", "b.example"):
+        thread = Thread(
+            thread_id=make_id("thread", site), url=f"https://{site}/p", canonical_url=f"https://{site}/p", site=site,
+            platform=None, title="P", language=None, announced_count=4, captured_count=4, completeness="complete",
+            completeness_reason=None, captured_at="2026-01-01T00:00:00Z",
+        )  # fmt: skip
+        Tables.open(found).write([], [thread], [comment(thread.thread_id, n, text) for n, text in enumerate(TEXTS)])
+    return found.root
+
+
+def comment(thread: str, n: int, text: str) -> Entry:
+    return Entry(
+        revision_id=make_id(thread, n), entry_id=make_id("e", thread, n), thread_id=thread, position=n, native_id=str(n),
+        kind="comment", parent_id=None, parent_source=None, depth=1, author=("Ana", "Bo")[n % 2], author_url=None,
+        is_post_author=False, published=f"{2012 + n % 2}-05-01", published_text=None, published_precision="day",
+        url=None, state="visible", edited=None, text=text, text_digest=text_digest(text), captured_at="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+
+
+def labels(archive: Path) -> list[dict[str, Any]]:
+    return list(Tables.open(Archive.open(archive)).rows("labels"))
+
+
+@pytest.mark.model
+def test_an_archive_is_classified_part_by_part(archive: Path) -> None:
+    steps = [
+        (Narrowed(site="www.A.example", author="ana"), 2),
+        (Narrowed(where="author:ana after:2012", until="2012"), 4),
+        (Narrowed(thread=make_id("thread", "b.example")[:8], since="2013"), 7),
+        (Narrowed(where="-site:b.example"), 10),
+        (Narrowed(), 10),
+    ]
+    for narrowed, expected in steps:
+        classify_archive(archive, narrowed=narrowed, quiet=True)
+        assert len(labels(archive)) == expected
+    assert len({row["label_id"] for row in labels(archive)}) == 10
+    with pytest.raises(NothingFound):
+        classify_archive(archive, narrowed=Narrowed(site="c.example"), quiet=True)
+    rows = run_rows(archive)
+    assert sorted(row["counts"]["labels"] for row in rows) == [0, 2, 2, 3, 3]
+    assert {row["status"] for row in rows} == {"done"}
+    parameters = [run_manifest(archive, row["id"])["parameters"] for row in rows]
+    assert {"unit": "sentence", "site": "www.A.example", "author": "ana"} in parameters
+
+
+@pytest.mark.model
+def test_a_killed_run_shows_as_died_and_the_next_one_completes_it(archive: Path) -> None:
+    code = (
+        "import os, sys, cli.jobs.classify as m; from pathlib import Path; m.ENTRIES_PER_COMMIT = 2\n"
+        "from store.tables import Tables; old = Tables.add_labels; seen = []\n"
+        "def add(self, labels):\n    seen.append(old(self, labels))\n    if len(seen) == 2: os.kill(os.getpid(), 9)\n"
+        "Tables.add_labels = add; m.classify_archive(Path(sys.argv[1]), quiet=True)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(archive)], check=False).returncode == -9
+    assert 0 < len(labels(archive)) < 10
+    assert [row["status"] for row in run_rows(archive)] == ["died"]
+    chorus("classify", "-a", archive)
+    assert len(labels(archive)) == len({row["label_id"] for row in labels(archive)}) == 10
+    assert "done" in {row["status"] for row in run_rows(archive)}
+
+
+@pytest.mark.model
+def test_two_runs_of_an_archive_compare(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classify_archive(archive, quiet=True)
+    [first] = run_rows(archive)
+    rows = sorted(labels(archive), key=lambda row: row["label_id"])
+    found, model = Archive.open(archive), "other@1"
+    with RunRecorder(found, "classify", parameters={"unit": "sentence"}) as run:
+        run.digests.update({"model": model, "codebook": rows[0]["codebook"]})
+        Tables.open(found).add_labels([other(row, n, model) for n, row in enumerate(rows[:-1])])
+    diff = diff_runs(archive, first["id"], run.run_id[:8], examples=1)
+    changed = 3 - sum(row["label"] == "meta-talk" for row in rows[:3])
+    assert (diff.compared, diff.changed, diff.only_a, diff.only_b) == (9, changed, 1, 0)
+    assert sum(n for row in diff.confusion.values() for n in row.values()) == 9
+    assert sum(row["meta-talk"] for name, row in diff.confusion.items() if name != "meta-talk") == changed
+    assert len(diff.examples) == 1
+    assert diff.examples[0].text in {row["text"] for row in rows[:3]}
+    app = typer.Typer()
+    runs_command.register(app)
+    app.command("other")(lambda: None)
+    for arguments in ([], ["show", first["id"]], ["diff", first["id"], run.run_id[:8], "--json"]):
+        typer.main.get_command(app).main(["runs", *arguments, "-a", str(archive)], standalone_mode=False)
+        shown = capsys.readouterr().out
+        assert first["id"] in shown
+    assert json.loads(shown)["share_changed"] == pytest.approx(changed / 9)
+    for name, error in (("ffff0000", NothingFound), ("f", UsageError)):
+        with pytest.raises(error):
+            diff_runs(archive, first["id"], name)
+
+
+def other(row: dict[str, Any], n: int, model: str) -> Label:
+    from store.schema import from_row
+
+    label = from_row(Label, row)
+    return replace(label, label_id=make_id("other", n), model=model, label="meta-talk" if n < 3 else label.label)
+
+
+@pytest.mark.model
+def test_two_result_files_compare_with_their_texts(sentences: Path, whole: Path, tmp_path: Path) -> None:
+    same = tmp_path / "same.csv"
+    chorus("classify", "--input", sentences, "--out", same, code=3)
+    diff = diff_runs(tmp_path, str(whole), str(same))
+    assert (diff.compared, diff.changed, diff.kappa) == (ROWS - 1, 0, 1.0)
+    rows = [json.loads(line) for line in whole.read_text(encoding="utf-8").splitlines()]
+    wanted = {"self-promotion": "neither"}
+    moved = [row for row in rows if row["label"] in wanted]
+    for row in moved:
+        row["label"] = wanted[row["label"]]
+    (tmp_path / "other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    diff = diff_runs(tmp_path, str(whole), str(tmp_path / "other.jsonl"), examples=3)
+    assert diff.changed == diff.confusion["self-promotion"]["neither"] == len(moved) > 10
+    texts = {row["id"]: row["text"] for row in json_lines(sentences)}
+    assert [example.text for example in diff.examples] == [texts[example.id] for example in diff.examples]
+    assert diff.a.model == rows[0]["model"]
+    with pytest.raises(UsageError, match="no result of chorus classify"):
+        diff_runs(tmp_path, str(sentences), str(whole))
+
+
+def test_an_id_that_came_long_before_is_found() -> None:
+    rows = (batch_input.InputRow(n, f"id-{n if n != 150_000 else 77}") for n in range(1, 150_001))
+    marked = [(row.number, row.error) for row in batch_input._without_repeats(rows, Source("x.jsonl")) if row.error]
+    assert marked == [(150_000, "line 150000: id id-77 was there before, in line 77")]
