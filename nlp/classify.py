@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.codebook import load_codebook
-from nlp.cues import find_cues_in
+from nlp.cues import cue_types, find_cues_in
 from nlp.encoder import Encoder, load_encoder
-from nlp.features import VERSION, Sentence, features
+from nlp.features import VERSION, Sentence, blocks, features
+from nlp.heads import Heads
 from nlp.segment import Span, split_sentences
+from nlp.signs import sign_names
 from store.records import ChorusError, Cue, LabelProbability, ModelUnavailable
 
 MODEL = Path(__file__).with_name("model")
@@ -117,13 +119,11 @@ def _sentence_json(sentence: SentenceLabel) -> dict[str, Any]:
 class Classifier:
     """The trained model with its encoder. ``name`` is ``chorus-acts@fingerprint``; ``codebook`` the codebook's hash."""
 
-    def __init__(
-        self, weights: NDArray[np.float32], bias: NDArray[np.float32], info: dict[str, Any], encoder: Encoder
-    ) -> None:
-        self._weights, self._bias, self._info, self._encoder = weights, bias, info, encoder
+    def __init__(self, heads: Heads, info: dict[str, Any], encoder: Encoder) -> None:
+        self._heads, self._info, self._encoder = heads, info, encoder
         self.labels: tuple[str, ...] = tuple(info["labels"])
         self.codebook: str = info["codebook"]
-        self.name = f"{NAME}@{_fingerprint(weights, bias, info)}"
+        self.name = f"{NAME}@{_fingerprint(heads, info)}"
 
     @classmethod
     def load(cls, folder: Path | None = None, encoder: Encoder | None = None) -> Classifier:
@@ -132,7 +132,7 @@ class Classifier:
         try:
             info = json.loads((place / "model.json").read_text(encoding="utf-8"))
             with np.load(place / "weights.npz", allow_pickle=False) as arrays:
-                weights, bias = arrays["weights"], arrays["bias"]
+                heads = Heads.from_arrays(arrays)
         except (FileNotFoundError, ValueError, KeyError) as error:
             raise ModelUnavailable(f"{place}: no classifier ({error})", hint="python -m nlp.train makes it") from error
         chosen = encoder or load_encoder()
@@ -143,7 +143,7 @@ class Classifier:
                     f"the classifier was trained for {name} {info.get(name)}, here it is {value}",
                     hint="unset CHORUS_MODEL, or train anew: python -m nlp.train",
                 )
-        return cls(weights.astype(np.float32), bias, info, chosen)
+        return cls(heads, info, chosen)
 
     def classify(self, items: Iterable[Item]) -> Iterator[Classification]:
         """Judge each item as one sentence; results come in order, with flat memory."""
@@ -165,8 +165,26 @@ class Classifier:
 
     def probabilities(self, sentences: list[Sentence], cues: list[tuple[Cue, ...]]) -> NDArray[np.float64]:
         """Calibrated probabilities, shape (sentences, labels); rows sum to 1."""
-        scores = features(sentences, cues, self._encoder) @ self._weights + self._bias
-        return softmax(scores.astype(np.float64) / self._info["temperature"] + np.array(self._info["prior_shift"]))
+        scores = self._heads.log_probabilities(features(sentences, cues, self._encoder))
+        return softmax(scores / self._info["temperature"] + np.array(self._info["prior_shift"]))
+
+    def explain(self, item: Item) -> list[dict[str, Any]]:
+        """What each block of features adds to each label's score in the regression, against the mean over the labels.
+
+        Rows with ``part`` (``embedding``, ``context``, ``words``, ``cues``, ``signs``, ``surface``), ``names`` of the cues or
+        signs that are there, and a number a label. The networks, which have half the say, cannot be taken apart so.
+        """
+        cues = next(iter(find_cues_in([item.text])))
+        row = features([Sentence(item.text, item.context, item.role)], [cues], self._encoder)[0]
+        found, start = [], 0
+        for part, width in blocks(self._encoder.dimensions):
+            inside = slice(start, start + width)
+            added = row[inside] @ self._heads.weights[inside]
+            numbers = zip(self.labels, (added - added.mean()).tolist(), strict=True)
+            present = [name for name, value in zip(_names(part), row[inside], strict=False) if value]
+            found.append({"part": part, "names": present, **{label: round(value, 4) for label, value in numbers}})
+            start += width
+        return found
 
     def _result(self, item: Item, row: NDArray[np.float64], cues: tuple[Cue, ...]) -> Classification:
         best = int(np.argmax(row))
@@ -266,10 +284,15 @@ def _at_least_one(chances: Iterable[float]) -> float:
     return 1.0 - none
 
 
-def _fingerprint(weights: NDArray[np.float32], bias: NDArray[np.float32], info: dict[str, Any]) -> str:
+def _names(part: str) -> tuple[str, ...]:
+    return {"cues": cue_types, "signs": sign_names}.get(part, tuple)()
+
+
+def _fingerprint(heads: Heads, info: dict[str, Any]) -> str:
     """12 hex digits over everything that decides a label."""
-    digest = hashlib.sha256(np.ascontiguousarray(weights, np.float32).tobytes())
-    digest.update(np.ascontiguousarray(bias, np.float32).tobytes())
+    digest = hashlib.sha256()
+    for name, array in sorted(heads.arrays().items()):
+        digest.update(name.encode() + np.ascontiguousarray(array, np.float32).tobytes())
     names = ("labels", "features", "encoder", "codebook", "temperature", "prior_shift", "abstain_below")
     digest.update(json.dumps([info[name] for name in names], sort_keys=True).encode())
     return digest.hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""What the classifier sees of a sentence: its embedding, its context's, its words, its cues and its surface."""
+"""What the classifier sees of a sentence: its embedding, its context's, its words, its cues, its signs, its surface."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from numpy.typing import NDArray
 
 from nlp.cues import cue_types
 from nlp.encoder import Encoder
+from nlp.signs import sign_columns, sign_names
 from store.records import Cue
 
 #: Raised with every change of what a column means; a model made for another version is refused.
-VERSION = 1
+VERSION = 2
 
 #: Word n-grams are hashed into so many columns. 4,096 kept collisions from costing anything measurable on the corpus.
 HASH_COLUMNS = 4096
 
 #: How the blocks are weighed against each other. Embeddings are unit vectors; the others were brought to a like length,
 #: chosen by grouped cross-validation on the training corpus (docs/model.md).
+EMBEDDING_WEIGHT = 1.5
 CONTEXT_WEIGHT = 0.3
-NGRAM_WEIGHT = 0.3
-CUE_WEIGHT = 0.5
+NGRAM_WEIGHT = 0.8
+CUE_WEIGHT = 0.8
+SIGN_WEIGHT = 0.5
 SURFACE_WEIGHT = 0.4
 
 Matrix = NDArray[np.float32]
@@ -63,6 +66,10 @@ SURFACE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 
 
+#: Columns behind the patterns: see ``surface``. Whether there is a sentence before is left out: that says how a text was cut.
+SURFACE_NUMBERS = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """One sentence to judge: its text, the one before (or ``None``), and ``post`` or ``comment``."""
@@ -74,7 +81,19 @@ class Sentence:
 
 def columns(dimensions: int) -> int:
     """How many columns ``features`` makes for an encoder of so many dimensions."""
-    return 2 * dimensions + HASH_COLUMNS + len(cue_types()) + len(SURFACE) + 5
+    return sum(width for _, width in blocks(dimensions))
+
+
+def blocks(dimensions: int) -> tuple[tuple[str, int], ...]:
+    """The blocks of columns in their order, each with its width."""
+    return (
+        ("embedding", dimensions),
+        ("context", dimensions),
+        ("words", HASH_COLUMNS),
+        ("cues", len(cue_types())),
+        ("signs", len(sign_names())),
+        ("surface", len(SURFACE) + SURFACE_NUMBERS),
+    )
 
 
 def features(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], encoder: Encoder) -> Matrix:
@@ -86,14 +105,15 @@ def features(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], enc
     zero = np.zeros(encoder.dimensions, np.float32)
     own = np.stack([vectors[text] if text.strip() else zero for text in texts])
     before = np.stack([vectors[text] if text else zero for text in contexts])
-    blocks = [
-        own,
+    parts = [
+        own * EMBEDDING_WEIGHT,
         before * CONTEXT_WEIGHT,
         ngrams(texts) * NGRAM_WEIGHT,
         cue_columns(cues) * CUE_WEIGHT,
+        sign_columns(texts) * SIGN_WEIGHT,
         surface(sentences) * SURFACE_WEIGHT,
     ]
-    return np.concatenate(blocks, axis=1).astype(np.float32)
+    return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 def ngrams(texts: Sequence[str]) -> Matrix:
@@ -134,15 +154,14 @@ def cue_columns(cues: Sequence[tuple[Cue, ...]]) -> Matrix:
 
 
 def surface(sentences: Sequence[Sentence]) -> Matrix:
-    """Pattern columns, then length (log), no context, role, and shares of capitals and of non-letters."""
-    out = np.zeros((len(sentences), len(SURFACE) + 5), np.float32)
+    """Pattern columns, then length (log), role, and shares of capitals and of non-letters."""
+    out = np.zeros((len(sentences), len(SURFACE) + SURFACE_NUMBERS), np.float32)
     for row, sentence in zip(out, sentences, strict=True):
         text = sentence.text[:2000]
         row[: len(SURFACE)] = [pattern.search(text) is not None for _, pattern in SURFACE]
         letters = sum(c.isalpha() for c in text)
         row[len(SURFACE) :] = (
             np.log1p(len(text.split())) / 3.0,
-            sentence.context is None,
             sentence.role == "post",
             sum(c.isupper() for c in text) / max(letters, 1),
             1.0 - letters / max(len(text), 1),
