@@ -21,6 +21,9 @@ FLOOR = Path(__file__).with_name("classify_floor.json")
 #: Figures that may only rise, and one that may only fall. The floor leaves this much room for other machines' rounding.
 UP, DOWN, SLACK = ("macro_f1", "alpha"), ("meta_as_promotion", "ece"), 0.005
 
+#: Only 40 of the sentences are meta-talk, so that figure moves in steps of .025: one step is no change that can be told.
+COARSE = {"meta_as_promotion": 0.026}
+
 
 def score(gold: Path = BENCH / "gold_dev.jsonl") -> dict[str, Any]:
     """What ``score.py`` says of the shipped classifier on ``gold``."""
@@ -42,7 +45,11 @@ def score(gold: Path = BENCH / "gold_dev.jsonl") -> dict[str, Any]:
 def shortfalls(result: dict[str, Any], floor: dict[str, Any]) -> list[str]:
     """Which figures are worse than the floor."""
     low = [f"{name} {result[name]:.3f} < {floor[name]:.3f}" for name in UP if result[name] < floor[name] - SLACK]
-    high = [f"{name} {result[name]:.3f} > {floor[name]:.3f}" for name in DOWN if result[name] > floor[name] + SLACK]
+    high = [
+        f"{name} {result[name]:.3f} > {floor[name]:.3f}"
+        for name in DOWN
+        if result[name] > floor[name] + COARSE.get(name, SLACK)
+    ]
     return low + high
 
 
@@ -58,7 +65,10 @@ def main() -> int:
     for label, row in result["classes"].items():
         print(f"  {label:18} P {row['precision']:.3f} R {row['recall']:.3f} F1 {row['f1']:.3f} n {row['support']}")
     if "--raise-floor" in sys.argv:
+        best = json.loads(FLOOR.read_text(encoding="utf-8"))
         record = {"gold_sha256": digest, **{name: round(result[name], 4) for name in (*UP, *DOWN)}}
+        if best["gold_sha256"] == digest:  # a floor only rises
+            record |= {name: max(best[name], record[name]) for name in UP} | {n: min(best[n], record[n]) for n in DOWN}
         FLOOR.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         return 0
     floor = json.loads(FLOOR.read_text(encoding="utf-8"))

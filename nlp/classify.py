@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nlp.codebook import load_codebook
 from nlp.cues import cue_types, find_cues_in
 from nlp.encoder import Encoder, load_encoder
-from nlp.features import VERSION, Sentence, blocks, features
+from nlp.features import VERSION, Sentence, blocks, features, rules_digest
 from nlp.heads import Heads
 from nlp.segment import Span, split_sentences
 from nlp.signs import sign_names
@@ -125,6 +125,11 @@ class Classifier:
         self.codebook: str = info["codebook"]
         self.name = f"{NAME}@{_fingerprint(heads, info)}"
 
+    @property
+    def held_out(self) -> list[list[int]] | None:
+        """Truth (rows) against calls on held-out threads of the training corpus, in counts; ``None`` if not known."""
+        return self._info.get("confusion")
+
     @classmethod
     def load(cls, folder: Path | None = None, encoder: Encoder | None = None) -> Classifier:
         """Load weights (never by pickle). Raises ``ModelUnavailable`` if they do not fit this version or encoder."""
@@ -136,7 +141,12 @@ class Classifier:
         except (FileNotFoundError, ValueError, KeyError) as error:
             raise ModelUnavailable(f"{place}: no classifier ({error})", hint="python -m nlp.train makes it") from error
         chosen = encoder or load_encoder()
-        found = {"features": VERSION, "encoder": chosen.fingerprint, "codebook": load_codebook().digest}
+        found = {
+            "features": VERSION,
+            "rules": rules_digest(),
+            "encoder": chosen.fingerprint,
+            "codebook": load_codebook().digest,
+        }
         for name, value in found.items():
             if info.get(name) != value:
                 raise ModelUnavailable(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +97,14 @@ def blocks(dimensions: int) -> tuple[tuple[str, int], ...]:
         ("signs", len(sign_names())),
         ("surface", len(SURFACE) + SURFACE_NUMBERS),
     )
+
+
+@cache
+def rules_digest() -> str:
+    """SHA-256 over the rules that columns come from: a model made with other cues or signs is refused."""
+    folder = Path(__file__).parent
+    data = b"\0".join((folder / name).read_bytes() for name in ("cues.toml", "signs.toml"))
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def features(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], encoder: Encoder) -> Matrix:

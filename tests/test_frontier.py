@@ -14,12 +14,13 @@ from harvest.discovery.feeds import read_feed
 from harvest.discovery.shapes import Shapes, shape
 from harvest.discovery.sitemaps import read_sitemap
 from harvest.discovery.traps import classify, is_static, sitemap_kind
-from harvest.frontier import Frontier, Visited, Wanted
+from harvest.frontier import Frontier, State, Visited, Wanted
 from harvest.schedule import DAY, HOUR, next_visit
 from harvest.urls import clean_url, page_key, url_key
 from store.records import ArchiveError, UsageError
 
 NOW = 1_700_000_000.0
+FAILED: tuple[State, ...] = ("failed",)
 
 
 def urls(host: str, count: int) -> list[str]:
@@ -59,7 +60,7 @@ def test_failures_wait_longer_each_time_and_end(tmp_path: Path) -> None:
         assert waits == sorted(waits)
         assert len(waits) == 4
         assert frontier.stats(now).failed == 1
-        frontier.add(urls("a.example", 1), now, again=("failed",))
+        frontier.add(urls("a.example", 1), now, again=FAILED)
         assert frontier.claim(now, "w")
 
 

@@ -154,6 +154,9 @@ def test_ctrl_c_finishes_the_page_in_hand(tmp_path: Path) -> None:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         while not blog.asked_posts():
             time.sleep(0.05)
+        second = run("harvest", blog.post_urls[-1], "-a", tmp_path / "a", *FAST)
+        assert second.returncode == 4
+        assert b"`chorus harvest`" in second.stderr  # who has the archive
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         assert process.returncode == 130
@@ -214,6 +217,28 @@ def test_updates_tell_exactly_what_changed(tmp_path: Path) -> None:
         report = chorus("rebuild", "-a", tmp_path / "a", "--quiet")
         assert table_rows(tmp_path / "a") == before
         assert all(row["before"] == row["after"] for row in report)
+        assert run("verify", "-a", tmp_path / "a", "--quiet").returncode == 0
+
+
+def test_bodies_that_did_not_change_lean_on_a_file_that_is_named(tmp_path: Path) -> None:
+    from warcio.archiveiterator import ArchiveIterator
+
+    with make_blog("hill", 1) as blog:
+        blog.posts[0].paragraphs.append("A long paragraph that stays as it is. " * 40)
+        for _ in range(2):
+            assert captured(chorus("harvest", *blog.post_urls, "--update", "-a", tmp_path / "a", *FAST))
+        files = {f.name for f in (tmp_path / "a" / "warc").glob("*.warc.gz")}
+        named, declared = set(), b""
+        for file in files:
+            with (tmp_path / "a" / "warc" / file).open("rb") as stream:
+                for record in ArchiveIterator(stream):
+                    if record.rec_type == "revisit" and record.rec_headers["WARC-Refers-To-Filename"]:
+                        named.add(record.rec_headers["WARC-Refers-To-Filename"])
+                    if record.rec_type == "metadata":
+                        declared += record.content_stream().read()
+        assert named
+        assert named <= files
+        assert all(f"depends-on: {name}".encode() in declared for name in named)
         assert run("verify", "-a", tmp_path / "a", "--quiet").returncode == 0
 
 

@@ -158,6 +158,20 @@ def in_reading_order(comments: list[dict[str, Any]], *, newest_first: bool) -> N
         assert dates == sorted(dates, reverse=newest_first and parent is None)
 
 
+def test_wordpress_blog_is_found_whole(blog: Blog, tmp_path: Path) -> None:
+    """Its own feed, sitemap and front page, as the software makes them: the posts, and nothing but posts."""
+    from cli.jobs.harvest import HarvestRequest, plan
+    from cli.jobs.seedbook import Seed
+
+    blog.set_up(CASES[0])
+    home = blog.site.url
+    request = HarvestRequest(seeds=(Seed(url=home, site=True),), delay=0.0, allow_private=True)
+    rows = list(plan(tmp_path / "none", request, quiet=True))
+    found = {row["url"] for row in rows if row["action"] == "visit"}
+    assert set(blog.urls().values()) <= found
+    assert all("wordpress" in url or "hello-world" in url or url in blog.urls().values() for url in found)
+
+
 def test_wordpress_post_author_and_pings_are_told_apart(blog: Blog, tmp_path: Path) -> None:
     blog.set_up(Case("twentytwentyone", paged=True))
     [page] = harvest([blog.urls()["deep"]], tmp_path / "warc")

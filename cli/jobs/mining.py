@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from store.archive import Archive
+    from store.filters import Condition
     from store.tables import Tables
 
 #: Rows looked up together.
@@ -43,6 +44,12 @@ class Narrowed:
         """The options that were given."""
         found = {name: getattr(self, name) for name in FIELDS}
         return {name: value for name, value in found.items() if value is not None}
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """All of them as conditions. Raises ``UsageError`` for a value that makes no sense."""
+        from store.filters import Filter
+
+        return Filter(**{name: getattr(self, name) for name in FIELDS}).conditions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +99,8 @@ class Corpus:
 
     def __init__(self, path: Path, narrowed: Narrowed | None = None) -> None:
         from store.archive import Archive
-        from store.filters import Filter
 
-        choice = narrowed or Narrowed()
-        self._conditions = Filter(**choice.given()).conditions()
+        self._conditions = (narrowed or Narrowed()).conditions()
         self.archive: Archive = Archive.open(path)
 
     @cached_property

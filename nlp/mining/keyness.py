@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,12 +61,12 @@ class Group:
 class KeyWord:
     """A word that stands out in a target group. Rates are per million words; ``dispersion`` is ``None`` for a single part.
 
-    ``parts`` and ``reference_parts`` are how many parts (authors) of each side use it.
+    ``parts`` is how many of the target's parts (authors) use it; ``reference`` is ``None`` for all other groups together.
     """
 
     word: str
     target: str
-    reference: str
+    reference: str | None
     count: int
     reference_count: int
     per_million: float
@@ -76,7 +76,6 @@ class KeyWord:
     p: float
     q: float
     parts: int
-    reference_parts: int
     dispersion: float | None
 
 
@@ -121,67 +120,50 @@ class Counts:
 
 
 class Table:
-    """Counts by part and word, each pair once, sorted by part."""
+    """Counts by part and word, each pair once, those of a group together."""
 
     def __init__(
         self, words: list[str], parts: list[tuple[str, str]], part_of: Whole, word_of: Whole, counts: Whole
     ) -> None:
         self.words = words
-        self._part_of, self._word_of, self._counts = part_of, word_of, counts
-        self._names = sorted({group for group, _ in parts})
-        number = {name: n for n, name in enumerate(self._names)}
-        self._group_of = np.array([number[group] for group, _ in parts], np.int64)
-        self._sizes = np.bincount(part_of, counts, len(parts)).astype(np.int64)
-        people: dict[str, int] = {}
-        self._person_of = np.array([people.setdefault(part, len(people)) for _, part in parts], np.int64)
-        self._all = self.side(self._names)
+        names = sorted({group for group, _ in parts})
+        self._number = {name: n for n, name in enumerate(names)}
+        group_of = np.array([self._number[group] for group, _ in parts], np.int64)
+        groups = group_of[part_of]
+        order = np.argsort(groups, kind="stable")
+        self._part_of, self._word_of, self._counts = part_of[order], word_of[order], counts[order]
+        self._bounds = np.searchsorted(groups[order], np.arange(len(names) + 1))
+        self.counts = np.bincount(word_of, counts, len(words)).astype(np.int64)
+        sizes = np.bincount(group_of[part_of], counts, len(names)).astype(np.int64)
+        many = np.bincount(group_of, minlength=len(names))
+        self.groups = [Group(*row) for row in zip(names, sizes.tolist(), many.tolist(), strict=True)]
 
-    @property
-    def groups(self) -> list[Group]:
-        """The groups, by name."""
-        sizes = np.bincount(self._group_of, self._sizes, len(self._names)).astype(np.int64)
-        parts = np.bincount(self._group_of, minlength=len(self._names))
-        return [Group(*row) for row in zip(self._names, sizes.tolist(), parts.tolist(), strict=True)]
-
-    def side(self, names: Sequence[str]) -> Side:
-        """The counts of some groups together; one part (author) in several of them counts once."""
-        wanted = np.isin(self._group_of, [n for n, name in enumerate(self._names) if name in set(names)])
-        rows = np.flatnonzero(wanted[self._part_of])
-        words, counts = self._word_of[rows], self._counts[rows]
-        people = self._person_of[self._part_of[rows]]
-        sizes = np.bincount(self._person_of[wanted], self._sizes[wanted], int(self._person_of.max(initial=-1)) + 1)
-        return Side(len(self.words), words, people, counts, sizes)
-
-    @property
-    def whole(self) -> Side:
-        """All groups together."""
-        return self._all
+    def side(self, name: str) -> Side:
+        """The counts of one group."""
+        number = self._number.get(name)
+        rows = slice(0, 0) if number is None else slice(int(self._bounds[number]), int(self._bounds[number + 1]))
+        return Side(len(self.words), self._word_of[rows], self._part_of[rows], self._counts[rows])
 
 
 class Side:
-    """One side of a comparison. Arrays by word: ``counts``, ``parts`` (that use it); ``size`` is its words in all."""
+    """One group's counts. Arrays by word: ``counts``, ``parts`` (that use it); ``size`` is its words in all."""
 
-    def __init__(self, vocabulary: int, words: Whole, people: Whole, counts: Whole, sizes: Floats) -> None:
+    def __init__(self, vocabulary: int, words: Whole, parts: Whole, counts: Whole) -> None:
         self.counts = np.bincount(words, counts, vocabulary).astype(np.int64)
+        self.parts = np.bincount(words, minlength=vocabulary)
         self.size = int(self.counts.sum())
-        # A part may come once for each of its groups: added up before its share is taken.
-        pairs, where = np.unique(words * max(1, len(sizes)) + people, return_inverse=True)
-        self._of_pair = np.bincount(where, counts, len(pairs))
-        self._words, self._people = pairs // max(1, len(sizes)), pairs % max(1, len(sizes))
-        self._sizes = sizes
-        self.parts = np.bincount(self._words, minlength=vocabulary)
+        self._words, self._counts = words, counts
+        _, self._parts = np.unique(parts, return_inverse=True)
 
     def dispersion(self) -> Floats:
         """For each word the normalised deviation of proportions, NaN for words that are not there."""
-        shares = self._sizes / max(1, self.size)
-        used, vocabulary = shares[shares > 0], len(self.counts)
-        if len(used) < 2:
-            return np.full(vocabulary, np.nan)
-        of_word = self._of_pair / self.counts[self._words]
-        expected = shares[self._people]
-        # Parts that never use the word add their share; so begin with 1 and put in those that do.
-        off = 1 + np.bincount(self._words, np.abs(of_word - expected) - expected, vocabulary)
-        return np.where(self.counts > 0, np.clip(off / 2 / (1 - used.min()), 0, 1), np.nan)
+        shares = np.bincount(self._parts, self._counts) / max(1, self.size)
+        if len(shares) < 2:
+            return np.full(len(self.counts), np.nan)
+        of_word, expected = self._counts / self.counts[self._words], shares[self._parts]
+        # Parts that never use the word add their whole share: begin with all shares, 1, and put in those that do.
+        off = 1 + np.bincount(self._words, np.abs(of_word - expected) - expected, len(self.counts))
+        return np.asarray(np.where(self.counts > 0, np.clip(off / 2 / (1 - shares.min()), 0, 1), np.nan))
 
 
 def log_likelihood(a: Any, b: Any, n1: float, n2: float) -> Floats:
@@ -191,7 +173,7 @@ def log_likelihood(a: Any, b: Any, n1: float, n2: float) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         left = np.where(a > 0, a * np.log(a * (n1 + n2) / (n1 * both)), 0.0)
         right = np.where(b > 0, b * np.log(b * (n1 + n2) / (n2 * both)), 0.0)
-    return np.maximum(2 * (left + right), 0.0)
+    return np.asarray(np.maximum(2 * (left + right), 0.0), np.float64)
 
 
 def log_ratio(a: Any, b: Any, n1: float, n2: float) -> Floats:
@@ -233,13 +215,14 @@ def keyness(
     Tested is every word that both sides together use ``min_count`` times; ``q`` is over these. Returned are those that the
     target uses more, by at least ``min_parts`` of its parts. Empty if a side has no words.
     """
-    others = [group.name for group in table.groups if group.name != target]
-    ours, theirs = table.side([target]), table.side(others if reference is None else [reference])
-    if not ours.size or not theirs.size:
+    ours = table.side(target)
+    others = table.counts - ours.counts if reference is None else table.side(reference).counts
+    rest = int(others.sum())
+    if not ours.size or not rest:
         return []
-    tested = np.flatnonzero(ours.counts + theirs.counts >= max(1, min_count))
-    a, b = ours.counts[tested], theirs.counts[tested]
-    g2, ratio = log_likelihood(a, b, ours.size, theirs.size), log_ratio(a, b, ours.size, theirs.size)
+    tested = np.flatnonzero(ours.counts + others >= max(1, min_count))
+    a, b = ours.counts[tested], others[tested]
+    g2, ratio = log_likelihood(a, b, ours.size, rest), log_ratio(a, b, ours.size, rest)
     p = p_value(g2)
     q, spread = benjamini_hochberg(p), ours.dispersion()
     shown = np.flatnonzero((a > 0) & (ratio > 0) & (ours.parts[tested] >= min_parts))
@@ -247,17 +230,16 @@ def keyness(
         KeyWord(
             word=table.words[tested[n]],
             target=target,
-            reference="the rest" if reference is None else reference,
+            reference=reference,
             count=int(a[n]),
             reference_count=int(b[n]),
             per_million=1e6 * float(a[n]) / ours.size,
-            reference_per_million=1e6 * float(b[n]) / theirs.size,
+            reference_per_million=1e6 * float(b[n]) / rest,
             g2=float(g2[n]),
             log_ratio=float(ratio[n]),
             p=float(p[n]),
             q=float(q[n]),
             parts=int(ours.parts[tested[n]]),
-            reference_parts=int(theirs.parts[tested[n]]),
             dispersion=None if np.isnan(spread[tested[n]]) else float(spread[tested[n]]),
         )
         for n in shown.tolist()

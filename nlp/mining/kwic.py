@@ -38,12 +38,13 @@ class Keyword:
     """What to look for: ``find`` gives the spans ``(start, end)`` in a text, given its tokens, none overlapping another.
 
     ``needle`` is a plain ASCII string that every text with a hit contains (in any letter case unless ``case``), or ``None``
-    where none is known: a reader may skip texts without it.
+    where none is known: a reader may skip texts without it. ``pattern`` is the expression where the query is one.
     """
 
     find: Callable[[str, list[Token]], Iterator[tuple[int, int]]]
     case: bool
     needle: str | None
+    pattern: re.Pattern[str] | None = None
 
 
 def compile_keyword(query: str, *, regex: bool = False, case: bool = False) -> Keyword:
@@ -56,7 +57,9 @@ def compile_keyword(query: str, *, regex: bool = False, case: bool = False) -> K
     cut = [word for word, _, _ in tokens(query.replace("*", _STAR), case=case, links=True)]
     slots = [word.replace(_STAR, "*") for word in cut]
     if not any(slot.strip("*") for slot in slots):
-        raise UsageError(f"{query}: no word to look for", hint='a word, "a phrase", promot*; anything else with --regex')
+        raise UsageError(
+            f"{query}: no word to look for", hint='a word, "a phrase", promot*; anything else with --regex'
+        )
     if len(slots) > MAX_WORDS:
         raise UsageError(f"{len(slots)} words are no keyword", hint=f"{MAX_WORDS} at most")
     tests = [_word_test(slot) for slot in slots]
@@ -93,11 +96,13 @@ def _compile_regex(query: str, case: bool) -> Keyword:
     def find(text: str, _found: list[Token]) -> Iterator[tuple[int, int]]:
         return (match.span() for match in pattern.finditer(text) if match.end() > match.start())
 
-    return Keyword(find, case, None)
+    return Keyword(find, case, None, pattern)
 
 
 def concordance(text: str, keyword: Keyword, window: int) -> Iterator[Line]:
     """Every place in ``text`` where the keyword stands, in order, with up to ``window`` words on each side."""
+    if keyword.pattern is not None and not keyword.pattern.search(text):
+        return  # most texts: not worth cutting into words
     found = list(tokens(text, case=keyword.case, links=True))
     starts, ends = [token[1] for token in found], [token[2] for token in found]
     for start, end in keyword.find(text, found):

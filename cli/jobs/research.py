@@ -1,0 +1,271 @@
+"""The researcher's loop over an archive or coded files: samples, agreement, held-out error, prevalence."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from store.records import ConfigError, NothingFound, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from store.tables import Tables
+
+#: What prevalence can be told by, and how a sentence's group is found.
+GROUPS = ("archive", "site", "thread", "author", "kind", "year", "month")
+
+#: Keys of a coded file that name the cluster, the first that is there.
+CLUSTER_KEYS = ("cluster", "host", "thread_id", "thread", "page", "url")
+
+#: Nothing is said of an author with fewer sentences (CODEBOOK, unit of analysis).
+MIN_AUTHOR_SENTENCES = 5
+
+
+def read_coded(path: str) -> list[dict[str, Any]]:
+    """Lines of a coded file: ``id``, ``text`` and ``label`` at least. Raises ``UsageError`` naming the line."""
+    import sys
+
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as text") from error
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"{path}: line {number} is not JSON") from error
+        if not isinstance(row, dict) or not isinstance(row.get("label"), str) or "id" not in row:
+            raise UsageError(f"{path}: line {number} has no id and label")
+        rows.append(row)
+    if not rows:
+        raise NothingFound(f"{path}: no coded lines in it")
+    return rows
+
+
+def _cluster(row: dict[str, Any]) -> str:
+    return next((str(row[key]) for key in CLUSTER_KEYS if row.get(key)), str(row["id"]))
+
+
+def evaluate_file(path: str) -> dict[str, Any]:
+    """Classify the texts of a coded file and compare with its labels."""
+    from nlp.classify import Classifier, Item
+    from nlp.research.evaluate import Judged, evaluate
+
+    rows = read_coded(path)
+    classifier = Classifier.load()
+    unknown = {row["label"] for row in rows} - set(classifier.labels)
+    if unknown:
+        raise ConfigError(
+            f"{path}: label {sorted(unknown)[0]!r} is not one that the model gives",
+            hint="labels: " + ", ".join(classifier.labels),
+        )
+    if any(not isinstance(row.get("text"), str) for row in rows):
+        raise UsageError(f"{path}: each line needs its text to be classified")
+    items = (Item(str(r["id"]), r["text"], r.get("context") or None, r.get("role") or "comment") for r in rows)
+    judged = [
+        Judged(row["label"], one.label, max(p.probability for p in one.probabilities), _cluster(row))
+        for row, one in zip(rows, classifier.classify(items), strict=True)
+    ]
+    found = evaluate(judged, classifier.labels)
+    return {**found, "model": classifier.name, "codebook": classifier.codebook}
+
+
+def agreement_of(paths: Iterable[str]) -> list[dict[str, Any]]:
+    """Agreement over coded files: ``coder`` of each line, else the file's name; overall, one label against the rest, pairs."""
+    from nlp.research.agreement import agreement, cohen
+
+    units: dict[str, dict[str, str]] = defaultdict(dict)
+    for path in paths:
+        for row in read_coded(path):
+            units[str(row["id"])][str(row.get("coder") or Path(path).stem)] = row["label"]
+    codes = list(units.values())
+    if not any(len(unit) > 1 for unit in codes):
+        raise NothingFound("no unit was coded twice", hint="give two files that code the same ids, or lines with coder")
+    labels = sorted({label for unit in codes for label in unit.values()})
+    rows = [_agreement_row("all labels", agreement(codes))]
+    for label in labels:
+        rest = [{coder: code == label for coder, code in unit.items()} for unit in codes]
+        rows.append(_agreement_row(f"{label} against the rest", agreement(rest)))
+    coders = sorted({coder for unit in codes for coder in unit})
+    for n, one in enumerate(coders):
+        for other in coders[n + 1 :]:
+            pairs = [(unit[one], unit[other]) for unit in codes if one in unit and other in unit]
+            same = sum(a == b for a, b in pairs) / len(pairs) if pairs else None
+            rows.append({"what": f"{one} and {other}", "units": len(pairs), "kappa": cohen(pairs), "agreement": same})
+    return rows
+
+
+def _agreement_row(what: str, found: Any) -> dict[str, Any]:
+    low, high = found.interval or (None, None)
+    return {
+        "what": what,
+        "units": found.units,
+        "alpha": found.alpha,
+        "low": low,
+        "high": high,
+        "agreement": found.agreement,
+    }
+
+
+def estimate_archive(path: Path, by: str, gold: str | None) -> dict[str, Any]:
+    """Prevalence in the archive by group: rows, and what they rest on (``about``)."""
+    import numpy as np
+
+    from nlp.classify import Classifier
+    from nlp.research.estimate import estimate
+    from store.archive import Archive
+    from store.tables import Tables
+
+    if by not in GROUPS:
+        raise UsageError(f"--by {by}: not known", hint="one of " + ", ".join(GROUPS))
+    classifier = Classifier.load()
+    held_out, source = _confusion(classifier, gold)
+    tables = Tables.open(Archive.open(path))
+    calls = _calls(tables, classifier, by)
+    if not calls:
+        raise NothingFound("no sentence is labelled by this model", hint="chorus classify")
+    rows = []
+    for group, clusters in sorted(calls.items()):
+        counts = [np.bincount(found, minlength=len(classifier.labels)) for found in clusters.values()]
+        if by == "author" and sum(int(c.sum()) for c in counts) < MIN_AUTHOR_SENTENCES:
+            continue
+        found = estimate(counts, held_out)
+        for n, label in enumerate(classifier.labels):
+            low, high = found.intervals[n] if found.intervals else (None, None)
+            rows.append(
+                {
+                    by: group,
+                    "label": label,
+                    "sentences": found.units,
+                    "threads": found.clusters,
+                    "called": found.raw[n],
+                    "estimate": found.corrected[n],
+                    "low": low,
+                    "high": high,
+                }
+            )
+    return {"rows": rows, "about": _about(classifier, held_out, source)}
+
+
+def _about(classifier: Any, held_out: NDArray[np.int64], source: str) -> dict[str, Any]:
+    labels = list(classifier.labels)
+    right = float(held_out.trace() / held_out.sum())
+    meta = None
+    if "meta-talk" in labels and "self-promotion" in labels:
+        row = held_out[labels.index("meta-talk")]
+        meta = float(row[labels.index("self-promotion")] / row.sum()) if row.sum() else None
+    return {
+        "labels_by": "machine",
+        "model": classifier.name,
+        "codebook": classifier.codebook,
+        "confusion_from": source,
+        "held_out_error": 1.0 - right,
+        "meta_as_promotion": meta,
+    }
+
+
+def _confusion(classifier: Any, gold: str | None) -> tuple[NDArray[np.int64], str]:
+    """The confusion matrix: of coded sentences of one's own, else of the model's own cross-validation."""
+    import numpy as np
+
+    if gold is not None:
+        return np.array(evaluate_file(gold)["confusion"]), gold
+    own = classifier.held_out
+    if own is None:
+        raise ConfigError("the model brings no held-out confusion", hint="--gold FILE with coded sentences")
+    return np.array(
+        own
+    ), "the model's cross-validation on its training corpus (real text is harder: --gold FILE is better)"
+
+
+def _calls(tables: Tables, classifier: Any, by: str) -> dict[str, dict[str, NDArray[np.int64]]]:
+    """Called labels as numbers, by group and within it by thread; of each thread only what its latest visit saw."""
+    import numpy as np
+
+    place = {label: n for n, label in enumerate(classifier.labels)}
+    groups = _groups(tables, by)
+    found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row in _labels(tables, classifier):
+        group = groups.get(row["revision_id"])
+        if group is not None and row["label"] in place:
+            found[group][row["thread_id"]].append(place[row["label"]])
+    return {group: {name: np.array(calls) for name, calls in threads.items()} for group, threads in found.items()}
+
+
+def _labels(tables: Tables, classifier: Any) -> Iterator[dict[str, Any]]:
+    from store.filters import quote
+
+    where = f"unit = 'sentence' AND model = {quote(classifier.name)} AND codebook = {quote(classifier.codebook)}"
+    return tables.rows("labels", where, ["revision_id", "thread_id", "label", "start", "end", "text"])
+
+
+def _groups(tables: Tables, by: str) -> dict[str, str]:
+    """Group of each current revision."""
+    found: dict[str, str] = {}
+    for document in tables.documents():
+        for entry in document.entries:
+            if entry.state != "visible":
+                continue
+            values = {
+                "archive": "all",
+                "site": document.thread.site,
+                "thread": document.thread.title or document.thread.url,
+                "author": entry.author,
+                "kind": entry.kind,
+                "year": (entry.published or "")[:4] or None,
+                "month": (entry.published or "")[:7] or None,
+            }
+            group = values[by]
+            if group is not None:
+                found[entry.revision_id] = group
+    return found
+
+
+def sample_archive(path: Path, size: int, *, stratify: bool, dev_share: float, seed: int) -> Iterator[dict[str, Any]]:
+    """Sentences for coding: text, sentence before, role, where from, split, and the chance with which each was drawn.
+
+    With ``stratify`` the labels of the newest classification are drawn from alike; they are not shown.
+    """
+    from nlp.classify import Classifier
+    from nlp.research.sampling import draw
+    from nlp.segment import split_sentences
+    from store.archive import Archive
+    from store.tables import Tables
+
+    tables = Tables.open(Archive.open(path))
+    called: dict[tuple[str, int], str] = {}
+    if stratify:
+        called = {(row["revision_id"], row["start"]): row["label"] for row in _labels(tables, Classifier.load())}
+        if not called:
+            raise NothingFound("no sentence is labelled by this model", hint="chorus classify, or leave --stratify out")
+    units: list[dict[str, Any]] = []
+    for document in tables.documents():
+        for entry in document.entries:
+            before: str | None = None
+            for span in split_sentences(entry.text) if entry.state == "visible" else ():
+                units.append(
+                    {
+                        "id": f"{entry.revision_id}:{span.start}",
+                        "text": span.text,
+                        "context": before,
+                        "role": "post" if entry.kind == "post" else "comment",
+                        "thread_id": entry.thread_id,
+                        "entry_id": entry.entry_id,
+                        "url": entry.url or document.thread.url,
+                    }
+                )
+                before = span.text
+    if not units:
+        raise NothingFound("the archive has no sentences", hint="chorus harvest URL")
+    strata = [called.get((u["id"].rpartition(":")[0], int(u["id"].rpartition(":")[2])), "none") for u in units]
+    drawn = draw([u["thread_id"] for u in units], strata if stratify else None, size, dev_share=dev_share, seed=seed)
+    return ({**units[one.index], **{k: v for k, v in asdict(one).items() if k != "index"}} for one in drawn)
