@@ -60,7 +60,8 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What cross-validation found on the corpus, and the choice; ``confusion`` counts truth (rows) against calls."""
+    """What cross-validation found on the corpus, and the choice; ``confusion`` counts truth (rows) against labels as
+    they are given in use, the natural mix included."""
 
     macro_f1: dict[float, float]
     ensemble_f1: float
@@ -155,7 +156,13 @@ def log_loss(scores: NDArray[np.float64], y: NDArray[np.int64], weights: NDArray
     return float(np.average(-np.log(softmax(scores)[np.arange(len(y)), y] + 1e-12), weights=weights))
 
 
-def choose(x: Matrix, y: NDArray[np.int64], weights: NDArray[np.float64], sentences: Sequence[CodedSentence]) -> Report:
+def choose(
+    x: Matrix,
+    y: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    sentences: Sequence[CodedSentence],
+    shift: NDArray[np.float64],
+) -> Report:
     """Strength by macro-F1 on held-out threads, temperature by log loss on held-out writers."""
     from sklearn.metrics import confusion_matrix, f1_score
 
@@ -184,10 +191,10 @@ def train(out: Path = MODEL) -> Report:
     x = matrix(sentences, encoder)
     y = np.array([labels.index(s.label) for s in sentences])
     weights = sample_weights(np.array([len(s.text.split()) for s in sentences]), y)
-    report = choose(x, y, weights, sentences)
-    heads = fit(x, y, weights, report.strength)
     natural = np.log([NATURAL_MIX[label] for label in labels])
     shift = natural - natural.mean()  # the weights made the model's own prior uniform
+    report = choose(x, y, weights, sentences, shift)
+    heads = fit(x, y, weights, report.strength)
     info = {
         "labels": labels,
         "features": VERSION,

@@ -147,13 +147,18 @@ def estimate_archive(path: Path, by: str, gold: str | None) -> dict[str, Any]:
                     "label": label,
                     "sentences": found.units,
                     "threads": found.clusters,
-                    "called": found.raw[n],
-                    "estimate": found.corrected[n],
-                    "low": low,
-                    "high": high,
+                    "called": _rounded(found.raw[n]),
+                    "estimate": _rounded(found.corrected[n]),
+                    "low": _rounded(low),
+                    "high": _rounded(high),
                 }
             )
     return {"rows": rows, "about": _about(classifier, held_out, source)}
+
+
+def _rounded(share: float | None) -> float | None:
+    """A share to five places: what stands behind them is noise of the fit."""
+    return None if share is None else round(share, 5)
 
 
 def _about(classifier: Any, held_out: NDArray[np.int64], source: str) -> dict[str, Any]:
