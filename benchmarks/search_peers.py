@@ -49,17 +49,21 @@ import chromadb
 client = chromadb.PersistentClient(str(folder / "chroma"), chromadb.Settings(anonymized_telemetry=False))
 if mode == "build":
     texts, vectors = rows()
-    table = client.create_collection("p", metadata={"hnsw:space": "cosine"}, embedding_function=None)
+    table = client.create_collection("passages", metadata={"hnsw:space": "cosine"}, embedding_function=None)
     for start in range(0, len(texts), 5000):
         stop = start + 5000
         table.add(ids=[str(n) for n in range(start, min(stop, len(texts)))], documents=texts[start:stop],
                   embeddings=vectors[start:stop])
 else:
-    table, encode = client.get_collection("p", embedding_function=None), encoder()
+    table, encode = client.get_collection("passages", embedding_function=None), encoder()
     run(lambda q: table.query(query_embeddings=[encode(q)], n_results=10)["ids"][0])
 """,
     "sqlite-vec": """
-import sqlite3, sqlite_vec
+import sqlite_vec
+try:
+    import pysqlite3 as sqlite3  # where Python was built without loadable extensions
+except ImportError:
+    import sqlite3
 db = sqlite3.connect(folder / "vec.db")
 db.enable_load_extension(True); sqlite_vec.load(db)
 if mode == "build":
@@ -125,7 +129,7 @@ def main() -> int:
         print(f"{options.size:<14,}" + "".join(f"{head:>12}" for head in heads), flush=True)
         archive = folder / "archive"
         spent = build(archive, options.size)
-        ours = [sys.executable, "-m", "cli", "search", QUESTIONS[0], "--mode", "vector", "-a", str(archive), "--quiet"]
+        ours = [sys.executable, "-m", "cli", "search", QUESTIONS[0], "--mode", "vector", "-a", str(archive)]
         row = [spent["rows_s"] + spent["index_s"], spent["tables_mb"] + spent["light_mb"], *cold(ours, options.runs)]
         _, middle, high, _ = next(iter(one for one in warm(archive) if "vector" in one[0]), ("", 0.0, 0.0, 0.0))
         show("chorus", [*row, middle, high, recall(archive)])
@@ -157,7 +161,7 @@ def exact(vectors: np.ndarray[Any, Any]) -> list[set[int]]:
 
 def measure(peer: str, script: str, options: Any, folder: Path, model: str, true: list[set[int]]) -> None:
     """One peer's row; a line of its error where it does not run."""
-    file = folder / f"{peer.replace(' ', '_')}.py"
+    file = folder / f"ask_{peer.replace(' ', '_')}.py"
     file.write_text(COMMON + script, encoding="utf-8")
     before = megabytes(folder)
     base = [options.python, str(file)]

@@ -101,7 +101,7 @@ def _normal(token: str) -> str:
 
 
 def _fold(word: str) -> str:
-    parts = unicodedata.normalize("NFKD", word)
+    parts = unicodedata.normalize("NFKD", word).replace("\N{FRACTION SLASH}", "")  # one half is 12 in the index
     bare = "".join(c for c in parts if not "\u0300" <= c <= "\u036f").translate(_FOLDED)
     return bare if bare.isascii() else unicodedata.normalize("NFC", word)
 
