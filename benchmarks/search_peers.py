@@ -86,10 +86,9 @@ if mode == "build":
     table.save(str(folder / "txtai"))
 else:
     encode = encoder()
-    table = Embeddings(method="external", transform=lambda batch: np.stack([encode(t) for t in batch]))
-    table.load(str(folder / "txtai"), config={"method": "external"})
-    table.model.transform = table.config["transform"] = lambda batch: np.stack([encode(t) for t in batch])
-    run(lambda q: [n for n, _ in table.search(q, 10)])
+    table = Embeddings()
+    table.load(str(folder / "txtai"))
+    run(lambda q: [n for n, _ in table.ann.search(np.stack([encode(q)]).astype("float32"), 10)[0]])
 """,
     "llm similar": """
 import llm, sqlite_utils
@@ -117,6 +116,7 @@ def main() -> int:
     parser.add_argument("--python", required=True, help="interpreter with the peers")
     parser.add_argument("--size", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", help="one peer")
     options = parser.parse_args()
     from nlp.weights import find_default_weights
 
@@ -134,6 +134,8 @@ def main() -> int:
         _, middle, high, _ = next(iter(one for one in warm(archive) if "vector" in one[0]), ("", 0.0, 0.0, 0.0))
         show("chorus", [*row, middle, high, recall(archive)])
         for peer, script in SCRIPTS.items():
+            if options.only not in (None, peer):
+                continue
             measure(peer, script, options, folder, model, true)
     return 0
 
@@ -175,11 +177,11 @@ def measure(peer: str, script: str, options: Any, folder: Path, model: str, true
         return
     build_s = json.loads(made.stdout)[0]
     ask = [*base, "ask", str(folder), model]
-    figures = cold([*ask, json.dumps(QUESTIONS[:1])], options.runs)
     done = subprocess.run([*ask, json.dumps(list(QUESTIONS) * 3)], capture_output=True, text=True)
     if done.returncode:
         print(f"{peer:<14} left out: {done.stderr.strip().splitlines()[-1][:110]}", flush=True)
         return
+    figures = cold([*ask, json.dumps(QUESTIONS[:1])], options.runs)
     answers = json.loads(done.stdout.splitlines()[-1])
     times = sorted(1000 * seconds for seconds, _ in answers[len(QUESTIONS) :])
     found = sum(len(set(ids) & one) for (_, ids), one in zip(answers, true, strict=False))

@@ -108,7 +108,10 @@ SERVICE_WORKER = """<p id=out>waiting</p><script>
 navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready).then(async () => {
   if (!navigator.serviceWorker.controller) await new Promise(r => { navigator.serviceWorker.oncontrollerchange = r; });
   document.getElementById('out').textContent = await (await fetch('/from-worker.txt')).text();
+  clearInterval(beat);
 });
+// a worker takes as long to start as a busy machine lets it: until then the page shows that it is not done
+const beat = setInterval(() => fetch('/tick'), 50);
 </script>"""
 
 SW_JS = """self.addEventListener('install', () => self.skipWaiting());
@@ -116,7 +119,8 @@ self.addEventListener('activate', (e) => e.waitUntil(self.clients.claim()));
 self.addEventListener('fetch', (e) => { if (e.request.url.endsWith('/from-worker.txt')) e.respondWith(fetch('/asked-by-worker.txt')); });"""
 
 WORKER = """<p id=out>waiting</p><script>
-new Worker('/worker.js').onmessage = (e) => { document.getElementById('out').textContent = e.data; };
+const beat = setInterval(() => fetch('/tick'), 50);
+new Worker('/worker.js').onmessage = (e) => { document.getElementById('out').textContent = e.data; clearInterval(beat); };
 </script>"""
 
 VIRTUAL = """<style>#box{position:relative;height:24000px}.row{position:absolute;height:200px}</style>
@@ -211,6 +215,7 @@ PAGES: dict[str, tuple[int, dict[str, str], bytes]] = {
     "/sw.js": (200, {"Content-Type": "text/javascript"}, SW_JS.encode()),
     "/asked-by-worker.txt": (200, {"Content-Type": "text/plain"}, b"the service worker asked for this"),
     "/worker": (200, {}, page("Worker", WORKER)),
+    "/tick": (204, {}, b""),
     "/worker.js": (
         200,
         {"Content-Type": "text/javascript"},
