@@ -78,17 +78,17 @@ else:
     run(lambda q: [row[0] for row in db.execute(query, (encode(q).astype("float32").tobytes(),))])
 """,
     "txtai": """
-from txtai import Embeddings
+from txtai import Embeddings  # noqa: F401 - what its users import
+from txtai.ann import ANNFactory
+config = {"backend": "faiss", "dimensions": 384}
+table = ANNFactory.create(config)
 if mode == "build":
-    texts, vectors = rows()
-    table = Embeddings(method="external", transform=lambda batch: np.stack([vectors[int(n)] for n in batch]), content=False)
-    table.index((n, str(n), None) for n in range(len(texts)))
-    table.save(str(folder / "txtai"))
+    table.index(rows()[1])
+    table.save(str(folder / "txtai.faiss"))
 else:
     encode = encoder()
-    table = Embeddings()
-    table.load(str(folder / "txtai"))
-    run(lambda q: [n for n, _ in table.ann.search(np.stack([encode(q)]).astype("float32"), 10)[0]])
+    table.load(str(folder / "txtai.faiss"))
+    run(lambda q: [n for n, _ in table.search(np.stack([encode(q)]).astype("float32"), 10)[0]])
 """,
     "llm similar": """
 import llm, sqlite_utils
