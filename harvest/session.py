@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
-from harvest.capturer import MAX_DELAY, Capturer, Equipment, HarvestOptions
+from harvest.capturer import Capturer, Equipment, HarvestOptions
+from harvest.retry import judge
 from harvest.robots import RobotsCache
 from harvest.visit import PageCapture
 
-__all__ = ["HarvestOptions", "busy_wait", "harvest_urls"]
-
-#: A site that answers 429 or 503 is asked so many times in all, if it does not name a wait beyond ``MAX_DELAY``.
-MAX_TRIES = 3
-
-#: Seconds before the second try where the site names none; doubled for each further one.
-FIRST_BACKOFF = 2.0
-
-
-def busy_wait(capture: PageCapture, attempt: int) -> float | None:
-    """Seconds after which a busy site may be asked again; ``None`` if it was not busy, or too often, or for too long."""
-    if capture.status not in (429, 503) or capture.obstacle == "challenge" or attempt >= MAX_TRIES:
-        return None
-    wait = capture.retry_after if capture.retry_after is not None else FIRST_BACKOFF * 2 ** (attempt - 1)
-    return wait if wait <= MAX_DELAY else None
+__all__ = ["HarvestOptions", "harvest_urls"]
 
 
 async def harvest_urls(
@@ -50,11 +39,12 @@ async def harvest_urls(
 
 async def _patiently(capturer: Capturer, url: str) -> PageCapture:
     """A site that says it is busy is asked again, as late as it wishes, but not for ever."""
-    for attempt in range(1, MAX_TRIES + 1):
+    for attempts in count():
         capture = await capturer.capture(url)
-        wait = busy_wait(capture, attempt)
-        if wait is None:
+        now = time.time()
+        verdict = judge(capture, attempts=attempts, now=now, host_is_well=False)
+        if verdict.kind != "again":
             break
-        capturer.equipment.politeness.hold(url, wait)
+        capturer.equipment.politeness.hold(url, (verdict.retry_at or now) - now)
     capturer.keep(capture)
     return capture

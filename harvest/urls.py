@@ -94,12 +94,6 @@ def page_key(url: str) -> str:
     return path.rstrip("/") + mark + query
 
 
-def has_session(url: str) -> bool:
-    """Whether the address carries a session id."""
-    parts = _parts(url)
-    return bool(_SESSION_IN_PATH.search(parts.path)) or any(_is_session(one) for one in parts.query.split("&"))
-
-
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url.strip().replace("\\", "/"))

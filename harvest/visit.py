@@ -298,7 +298,7 @@ async def _keep_rendered(
     evidence = writer.resource(f"{PREFIX}text:{url}", "text/plain; charset=utf-8", text, date=now)
     found = _obstacle(capture, main, html, text)
     capture = replace(
-        capture, html=data.decode(), dom=dom, text=evidence, parts=parts, obstacle=found,
+        capture, final_url=_final_url(page, main), html=data.decode(), dom=dom, text=evidence, parts=parts, obstacle=found,
         error=capture.error or (describe(found) if found else None),
     )  # fmt: skip
     return await _keep_pictures(page, capture, writer) if options.screenshot else capture

@@ -329,14 +329,6 @@ class Tables:
         done = {row["revision_id"] for row in self.rows("passages", columns=["revision_id"])}
         return (e for e in self.iter_entries() if e.text.strip() and e.revision_id not in done)
 
-    def unlabelled_entries(self, model: str, codebook: str, unit: str) -> Iterator[Entry]:
-        """Visible revisions with text that this model has not labelled yet, in a fixed order."""
-        where = f"unit = {quote(unit)} AND model = {quote(model)} AND codebook = {quote(codebook)}"
-        done = {row["revision_id"] for row in self.rows("labels", where, ["revision_id"])}
-        todo = self.iter_entries("state = 'visible'")
-        wanted = (e for e in todo if e.text.strip() and e.revision_id not in done)
-        return iter(sorted(wanted, key=lambda e: (e.thread_id, e.position, e.revision_id)))
-
     def label_counts(self, model: str, codebook: str, unit: str) -> dict[str, tuple[int, float]]:
         """For each label how many units bear it, and the mean probability it was given with."""
         where = f"unit = {quote(unit)} AND model = {quote(model)} AND codebook = {quote(codebook)}"

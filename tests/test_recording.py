@@ -91,8 +91,7 @@ EXPECTED: dict[str, Callable[[PageCapture], bool]] = {
     "/closed-shadow": lambda c: "behind the closed door" in text(c) and "one room further" in text(c),
     "/huge-dom": lambda c: c.error is None and text(c).count("<li>") == 60_000,
     "/deep": lambda c: c.error is None and "bottom" in text(c),
-    # on a busy machine the address may be read a moment before the page goes on; what counts is what was kept
-    "/meta-refresh": lambda c: "text of the frame" in text(c) and "going on" not in text(c),
+    "/meta-refresh": lambda c: (c.final_url or "").endswith("/inner?refreshed") and "text of the frame" in text(c),
     "/blobs": lambda c: "from a blob" in text(c) and "from data" in text(c),
     "/banner": lambda c: c.actions == 1 and "partners" not in text(c),
     "/wall": lambda c: c.actions == 0 and "behind the wall" in text(c) and "tracking of everything" in text(c),
@@ -169,9 +168,7 @@ def test_every_click_is_in_the_page_record(recorded: Recorded) -> None:
     assert behaviours["unfolded"] == 1
     endless = recorded.info("/endless")["behaviours"]
     assert isinstance(endless, dict)
-    assert (
-        endless["budget_exhausted"] is True or endless["screens"] >= 20
-    )  # a busy machine may stall the page for a while
+    assert endless["budget_exhausted"] is True
 
 
 def test_lazy_parts_workers_and_cross_site_frames_are_recorded(recorded: Recorded) -> None:

@@ -63,6 +63,11 @@ class Done:
         }  # fmt: skip
 
 
+#: Resolves when the page has drawn what the last scroll brought: a busy machine tells the page of a scroll only then. Pages
+#: that draw nothing are not waited for beyond a second.
+FRAME_DRAWN = "() => new Promise(r => { requestAnimationFrame(() => requestAnimationFrame(r)); setTimeout(r, 1000); })"
+
+
 Idle = Callable[[], Awaitable[None]]
 
 
@@ -143,6 +148,7 @@ async def _scroll(page: Page, budget: Budget, deadline: float, done: Done, idle:
             return _stop(done, "height")
         await asyncio.sleep(TICK)
         if state["end"]:
+            await page.main_frame.evaluate(FRAME_DRAWN)
             await idle()
             if await _call(page.main_frame, "height()") <= state["height"]:
                 return None

@@ -69,7 +69,6 @@ UPDATE hosts SET state = 'leased', page = :page, asked_at = :now, next_at = :nex
 """
 TOP = "SELECT priority FROM urls WHERE host_id = ? AND state = 'ready' ORDER BY priority DESC, id LIMIT 1"
 SETTLE = "UPDATE hosts SET state = ?, top = ? WHERE id = ? AND state <> 'leased'"
-CLAIM_STATEMENTS = (RIPE, RIPEN, FREE_HOSTS, NEXT_HOST, NEXT_URL, LEASE_URL, LEASE_HOST, TOP, SETTLE)
 
 # what ends a lease
 HELD = "SELECT host_id, visits, digest, changes, attempts FROM urls WHERE id = ? AND state = 'leased' AND lease = ?"
