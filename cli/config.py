@@ -23,7 +23,8 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "contact": ("CHORUS_CONTACT", None, "a URL or mail address that goes into the user agent"),
     "browser": ("CHORUS_BROWSER", None, "path of a Chromium or Chrome"),
     "proxy": ("CHORUS_PROXY", None, "a proxy for the browser: http://host:port or socks5://host:port"),
-    "model": ("CHORUS_MODEL", None, "directory of a sentence-transformers model"),
+    "model": ("CHORUS_MODEL", None, "the embedding model: a sentence-transformers directory or name, or an ONNX file"),
+    "classifier": ("CHORUS_CLASSIFIER", None, "directory of a classifier that `chorus train` made"),
 }
 
 

@@ -24,6 +24,16 @@ Format = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Log-in state kept by `chorus login`.")]
+Classifier = Annotated[
+    Path | None,
+    typer.Option(
+        "--classifier", metavar="DIR", help="A classifier made by `chorus train`.", show_default="the shipped one"
+    ),
+]
+Codebook = Annotated[
+    Path | None,
+    typer.Option("--codebook", metavar="FILE", help="Another codebook (TOML).", show_default="the classifier's"),
+]
 AllowPrivate = Annotated[
     bool, typer.Option("--allow-private", help="Also fetch loopback and private addresses (local sites, tests).")
 ]

@@ -66,9 +66,9 @@ def store_bytes() -> int:
         raise ConfigError(f"CHORUS_CACHE_MB={named}: must be a number of megabytes") from error
 
 
-def cached_encoder(*, keep: bool = True) -> CachedEncoder:
-    """The configured encoder behind the user's cache; with ``keep`` false nothing is read from disk or written to it."""
-    return CachedEncoder(load_encoder(), EmbeddingStore(store_path(), store_bytes()) if keep else None)
+def cached_encoder(encoder: Encoder | None = None, *, keep: bool = True) -> CachedEncoder:
+    """An encoder (default: the configured one) behind the user's cache; ``keep`` false: nothing is read from disk or written."""
+    return CachedEncoder(encoder or load_encoder(), EmbeddingStore(store_path(), store_bytes()) if keep else None)
 
 
 class EmbeddingStore:

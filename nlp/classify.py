@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.codebook import load_codebook
+from nlp.codebook import DEFAULT, Codebook, load_codebook
 from nlp.cues import cue_types, find_cues_in
-from nlp.encoder import Encoder, load_encoder
-from nlp.features import VERSION, Sentence, blocks, features, rules_digest
+from nlp.encoder import Encoder, default_encoder, load_encoder
+from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, blocks, features, rules_digest
 from nlp.heads import Heads
+from nlp.judgement import ACTS, Classification, Item, SentenceLabel, at_least_one, chances_of
 from nlp.segment import Span, split_sentences
 from nlp.signs import sign_names
-from store.records import ChorusError, Cue, LabelProbability, ModelUnavailable
+from nlp.unlike import UNLIKE, distances, other_language
+from store.records import ChorusError, Cue, ModelUnavailable, UsageError
 
+__all__ = ["MODEL", "Classification", "Classifier", "Item", "softmax"]
+
+#: The classifier that is shipped.
 MODEL = Path(__file__).with_name("model")
+
+#: A classifier that brings its own codebook has it under this name.
+CODEBOOK_FILE = "codebook.toml"
 
 #: Sentences judged at a time: long enough lists for good batches, small enough for flat memory.
 BATCH = 256
@@ -33,127 +42,53 @@ NAME = "chorus-acts"
 _WORD = re.compile(r"[^\W\d_]")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One unit to judge; ``role`` is ``post`` or ``comment``, ``context`` the sentence before or ``None``."""
-
-    id: str
-    text: str
-    context: str | None
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class SentenceLabel:
-    """One sentence of an entry, with its place in the entry's text."""
-
-    start: int
-    end: int
-    text: str
-    label: str
-    probabilities: tuple[LabelProbability, ...]
-    abstain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """What the model says of one item. ``promo``, ``share``, ``meta`` and the probabilities lie between 0 and 1.
-
-    For an entry the three are the probabilities that at least one of its sentences does it, ``label`` is the first in
-    decision order that a sentence bears without abstaining, ``probabilities`` those of the sentence that decided, and
-    ``shares`` the part of the sentences that bear each label.
-    """
-
-    id: str
-    label: str
-    promo: float
-    share: float
-    meta: float
-    probabilities: tuple[LabelProbability, ...]
-    abstain: bool
-    cues: tuple[Cue, ...]
-    model: str
-    codebook: str
-    sentences: tuple[SentenceLabel, ...] | None = None
-    shares: tuple[LabelProbability, ...] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The line that the command line promises."""
-        row: dict[str, Any] = {
-            "id": self.id,
-            "label": self.label,
-            "promo": _round(self.promo),
-            "share": _round(self.share),
-            "meta": _round(self.meta),
-            "probabilities": _as_dict(self.probabilities),
-            "abstain": self.abstain,
-            "cues": [{"type": c.type, "text": c.text, "start": c.start, "end": c.end} for c in self.cues],
-            "model": self.model,
-            "codebook": self.codebook,
-        }
-        if self.sentences is not None:
-            row["sentences"] = [_sentence_json(sentence) for sentence in self.sentences]
-            row["shares"] = _as_dict(self.shares or ())
-        return row
-
-
-def _round(value: float) -> float:
-    return round(value, 6)
-
-
-def _as_dict(probabilities: Iterable[LabelProbability]) -> dict[str, float]:
-    return {p.label: _round(p.probability) for p in probabilities}
-
-
-def _sentence_json(sentence: SentenceLabel) -> dict[str, Any]:
-    return {
-        "start": sentence.start,
-        "end": sentence.end,
-        "text": sentence.text,
-        "label": sentence.label,
-        "probabilities": _as_dict(sentence.probabilities),
-        "abstain": sentence.abstain,
-    }
-
-
 class Classifier:
     """The trained model with its encoder. ``name`` is ``chorus-acts@fingerprint``; ``codebook`` the codebook's hash."""
 
-    def __init__(self, heads: Heads, info: dict[str, Any], encoder: Encoder) -> None:
-        self._heads, self._info, self._encoder = heads, info, encoder
+    def __init__(self, heads: Heads, info: dict[str, Any], encoder: Encoder, centres: NDArray[np.float32]) -> None:
+        self._heads, self._info, self._encoder, self._centres = heads, info, encoder, centres
+        self._costs = np.array([info.get("costs", {}).get(label, 1.0) for label in info["labels"]])
         self.labels: tuple[str, ...] = tuple(info["labels"])
         self.codebook: str = info["codebook"]
         self.name = f"{NAME}@{_fingerprint(heads, info)}"
 
     @property
     def held_out(self) -> list[list[int]] | None:
-        """Truth (rows) against calls on held-out threads of the training corpus, in counts; ``None`` if not known."""
+        """Truth (rows) against calls on held-out threads of the training texts, in counts; ``None`` if not known."""
         return self._info.get("confusion")
 
     @classmethod
-    def load(cls, folder: Path | None = None, encoder: Encoder | None = None) -> Classifier:
-        """Load weights (never by pickle). Raises ``ModelUnavailable`` if they do not fit this version or encoder."""
-        place = folder or MODEL
+    def load(
+        cls, folder: Path | None = None, encoder: Encoder | None = None, costs: Mapping[str, float] | None = None
+    ) -> Classifier:
+        """The classifier in ``folder``, else in ``CHORUS_CLASSIFIER``, else the one that is shipped (never by pickle).
+
+        ``costs`` says for a label how many times as bad it is to give it wrongly as it is for the others (1); the label with
+        the least expected cost is given then, and the classifier's name is another. Raises ``ModelUnavailable`` if there is
+        no classifier or it does not fit this version, its codebook or the encoder, ``UsageError`` for costs of other labels.
+        """
+        place = classifier_folder(folder)
         try:
-            info = json.loads((place / "model.json").read_text(encoding="utf-8"))
+            info = _info(place)
             with np.load(place / "weights.npz", allow_pickle=False) as arrays:
-                heads = Heads.from_arrays(arrays)
-        except (FileNotFoundError, ValueError, KeyError) as error:
-            raise ModelUnavailable(f"{place}: no classifier ({error})", hint="python -m nlp.train makes it") from error
-        chosen = encoder or load_encoder()
+                heads, centres = Heads.from_arrays(arrays), arrays["centres"].astype(np.float32)
+            codebook = codebook_of(place)
+        except (OSError, ValueError, KeyError) as error:
+            raise _no_classifier(place, error) from error
+        chosen = encoder or encoder_of(place)
         found = {
             "features": VERSION,
             "rules": rules_digest(),
             "encoder": chosen.fingerprint,
-            "codebook": load_codebook().digest,
+            "codebook": codebook.digest,
         }
         for name, value in found.items():
             if info.get(name) != value:
                 raise ModelUnavailable(
-                    f"the classifier was trained for {name} {info.get(name)}, here it is {value}",
-                    hint="unset CHORUS_MODEL, or train anew: python -m nlp.train",
+                    f"{place}: trained for {name} {info.get(name)}, here it is {value}",
+                    hint="train it anew: `chorus train`",
                 )
-        return cls(heads, info, chosen)
+        return cls(heads, {**info, **_costs(costs, info["labels"])}, chosen, centres)
 
     def classify(self, items: Iterable[Item]) -> Iterator[Classification]:
         """Judge each item as one sentence; results come in order, with flat memory."""
@@ -169,14 +104,23 @@ class Classifier:
 
     def _judge(self, items: list[Item]) -> Iterator[Classification]:
         cues = list(find_cues_in(item.text for item in items))
-        probabilities = self.probabilities([Sentence(i.text, i.context, i.role) for i in items], cues)
-        for item, row, found in zip(items, probabilities, cues, strict=True):
-            yield self._nothing(item) if not _WORD.search(item.text) else self._result(item, row, found)
+        x = features([Sentence(i.text, i.context, i.role) for i in items], cues, self._encoder)
+        far = self._unlike(x)
+        for item, row, found, unlike in zip(items, self.probabilities(x), cues, far, strict=True):
+            if not _WORD.search(item.text):
+                yield self._nothing(item)
+            else:
+                yield self._result(item, row, found, _warnings(item, unlike=bool(unlike)))
 
-    def probabilities(self, sentences: list[Sentence], cues: list[tuple[Cue, ...]]) -> NDArray[np.float64]:
-        """Calibrated probabilities, shape (sentences, labels); rows sum to 1."""
-        scores = self._heads.log_probabilities(features(sentences, cues, self._encoder))
+    def probabilities(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Calibrated probabilities from features, shape (sentences, labels); rows sum to 1."""
+        scores = self._heads.log_probabilities(x)
         return softmax(scores / self._info["temperature"] + np.array(self._info["prior_shift"]))
+
+    def _unlike(self, x: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which sentences lie beyond the limit that training found."""
+        vectors = x[:, : self._encoder.dimensions] / EMBEDDING_WEIGHT
+        return np.asarray(distances(vectors, self._centres) > self._info["unlike_beyond"])
 
     def explain(self, item: Item) -> list[dict[str, Any]]:
         """What each block of features adds to each label's score in the regression, against the mean over the labels.
@@ -196,32 +140,34 @@ class Classifier:
             start += width
         return found
 
-    def _result(self, item: Item, row: NDArray[np.float64], cues: tuple[Cue, ...]) -> Classification:
-        best = int(np.argmax(row))
+    def _result(
+        self, item: Item, row: NDArray[np.float64], cues: tuple[Cue, ...], warnings: tuple[str, ...] = ()
+    ) -> Classification:
+        best = int(np.argmin(self._costs * (1.0 - row)))
         chances = dict(zip(self.labels, map(float, row), strict=True))
+        unread = any(warning != UNLIKE for warning in warnings)  # in a language that the model does not read
         return Classification(
             id=item.id,
             label=self.labels[best],
-            promo=chances["self-promotion"],
-            share=chances["community-sharing"],
-            meta=chances["meta-talk"],
-            probabilities=_tuple(chances),
-            abstain=bool(row[best] < self._info["abstain_below"]),
+            promo=chances.get(ACTS["promo"]),
+            share=chances.get(ACTS["share"]),
+            meta=chances.get(ACTS["meta"]),
+            probabilities=chances_of(chances),
+            abstain=unread or bool(row[best] < self._info["abstain_below"]),
             cues=cues,
+            warnings=warnings,
             model=self.name,
             codebook=self.codebook,
         )
 
     def _nothing(self, item: Item) -> Classification:
-        """A text without a letter says nothing: neither (N3), by rule and not by the model."""
-        chances = {label: float(label == self.labels[-1]) for label in self.labels}
-        return Classification(
-            item.id, self.labels[-1], 0.0, 0.0, 0.0, _tuple(chances), False, (), self.name, self.codebook
-        )
+        """A text without a letter says nothing: what remains in the codebook (neither), by rule and not by the model."""
+        certain = np.array([float(label == self.labels[-1]) for label in self.labels])
+        return replace(self._result(item, certain, ()), abstain=False)
 
     def _roll_up(self, item: Item, spans: list[Span], found: list[Classification]) -> Classification:
         if not found:
-            return replace(self._nothing(item), sentences=(), shares=_tuple(dict.fromkeys(self.labels, 0.0)))
+            return replace(self._nothing(item), sentences=(), shares=chances_of(dict.fromkeys(self.labels, 0.0)))
         sure = [one for one in found if not one.abstain] or found
         decisive = min(sure, key=lambda one: (self.labels.index(one.label), -_chance(one)))
         pairs = list(zip(spans, found, strict=True))
@@ -234,19 +180,85 @@ class Classifier:
         return Classification(
             id=item.id,
             label=decisive.label,
-            promo=_at_least_one(one.promo for one in found),
-            share=_at_least_one(one.share for one in found),
-            meta=_at_least_one(one.meta for one in found),
+            promo=at_least_one(one.promo for one in found),
+            share=at_least_one(one.share for one in found),
+            meta=at_least_one(one.meta for one in found),
             probabilities=decisive.probabilities,
             abstain=all(one.abstain for one in found),
             cues=cues,
+            warnings=tuple(sorted({warning for one in found for warning in one.warnings})),
             model=self.name,
             codebook=self.codebook,
             sentences=tuple(
-                SentenceLabel(s.start, s.end, s.text, one.label, one.probabilities, one.abstain) for s, one in pairs
+                SentenceLabel(s.start, s.end, s.text, one.label, one.probabilities, one.abstain, one.warnings)
+                for s, one in pairs
             ),
-            shares=_tuple(shares),
+            shares=chances_of(shares),
         )
+
+
+def _costs(costs: Mapping[str, float] | None, labels: Sequence[str]) -> dict[str, Any]:
+    unknown = set(costs or ()) - set(labels)
+    if unknown:
+        raise UsageError(f"no label {min(unknown)!r} to set a cost for", hint="labels: " + ", ".join(labels))
+    return {"costs": dict(sorted(costs.items()))} if costs else {}
+
+
+def classifier_folder(folder: Path | None = None) -> Path:
+    """``folder``, else what ``CHORUS_CLASSIFIER`` names, else where the shipped classifier is."""
+    return folder or Path(os.environ.get("CHORUS_CLASSIFIER") or MODEL).expanduser()
+
+
+def codebook_of(folder: Path | None = None) -> Codebook:
+    """The codebook of the classifier in ``folder`` (default as in ``classifier_folder``): its own, or the shipped one."""
+    return load_codebook(codebook_file(folder))
+
+
+def codebook_file(folder: Path | None = None) -> Path:
+    """Where that codebook is."""
+    own = classifier_folder(folder) / CODEBOOK_FILE
+    return own if own.exists() else DEFAULT
+
+
+def encoder_of(folder: Path | None = None, configured: str | None = None) -> Encoder:
+    """The encoder that the classifier in ``folder`` was trained on: the configured one, the one where its own lay, or the
+    default one. Raises ``ModelUnavailable`` if none of them is it.
+    """
+    place = classifier_folder(folder)
+    try:
+        info = _info(place)
+        wanted = info["encoder"]
+    except (OSError, ValueError, KeyError) as error:
+        raise _no_classifier(place, error) from error
+    tries: tuple[Callable[[], Encoder], ...] = (
+        lambda: load_encoder(configured),
+        lambda: load_encoder(info.get("encoder_path")),
+        default_encoder,
+    )
+    for find in tries:
+        try:
+            found = find()
+            if found.fingerprint == wanted:
+                return found
+        except ModelUnavailable:
+            continue
+    raise ModelUnavailable(
+        f"{place}: its encoder {wanted} is not to be found", hint="set CHORUS_MODEL to the directory that holds it"
+    )
+
+
+def _info(place: Path) -> dict[str, Any]:
+    info: dict[str, Any] = json.loads((place / "model.json").read_text(encoding="utf-8"))
+    return info
+
+
+def _no_classifier(place: Path, error: Exception) -> ModelUnavailable:
+    return ModelUnavailable(f"{place}: no classifier ({error})", hint="`chorus train` makes one")
+
+
+def _warnings(item: Item, *, unlike: bool) -> tuple[str, ...]:
+    language = other_language(item.text, item.context)
+    return (*((f"language:{language}",) if language else ()), *((UNLIKE,) if unlike else ()))
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -280,18 +292,7 @@ def _as_items(item: Item, spans: list[Span]) -> Iterator[Item]:
 
 
 def _chance(one: Classification) -> float:
-    return next(p.probability for p in one.probabilities if p.label == one.label)
-
-
-def _tuple(chances: dict[str, float]) -> tuple[LabelProbability, ...]:
-    return tuple(LabelProbability(label=label, probability=value) for label, value in chances.items())
-
-
-def _at_least_one(chances: Iterable[float]) -> float:
-    none = 1.0
-    for chance in chances:
-        none *= 1.0 - chance
-    return 1.0 - none
+    return one.chance(one.label) or 0.0
 
 
 def _names(part: str) -> tuple[str, ...]:
@@ -303,6 +304,8 @@ def _fingerprint(heads: Heads, info: dict[str, Any]) -> str:
     digest = hashlib.sha256()
     for name, array in sorted(heads.arrays().items()):
         digest.update(name.encode() + np.ascontiguousarray(array, np.float32).tobytes())
-    names = ("labels", "features", "encoder", "codebook", "temperature", "prior_shift", "abstain_below")
+    names = ("labels", "features", "rules", "encoder", "codebook", "temperature", "prior_shift", "abstain_below")
     digest.update(json.dumps([info[name] for name in names], sort_keys=True).encode())
+    if "costs" in info:
+        digest.update(json.dumps(info["costs"], sort_keys=True).encode())
     return digest.hexdigest()[:12]

@@ -43,10 +43,10 @@ Role = Literal["post", "comment"]
 
 @dataclass(frozen=True, slots=True)
 class CodedSentence:
-    """One sentence with its second-level ``code`` and the ``label`` that follows from it.
+    """One sentence with its second-level ``code`` (may be empty) and the ``label`` that follows from it.
 
     ``context`` is the sentence before it in the same contribution, ``None`` for the first. ``thread`` names the group
-    that cross-validation must not split.
+    that cross-validation must not split, ``writer`` the larger one by which it is told how sure one may be on new pages.
     """
 
     id: str
@@ -56,6 +56,7 @@ class CodedSentence:
     text: str
     code: str
     label: str
+    writer: str
 
 
 def code_label(code: str) -> str:
@@ -99,5 +100,6 @@ def _read(path: Path, strict: bool) -> Iterator[CodedSentence]:
                     )
                 continue
             code, text = match["code"], match["text"].strip()
-            yield CodedSentence(f"{path.stem}:{number}", thread, role, context, text, code, code_label(code))
+            label, writer = code_label(code), path.stem[0]
+            yield CodedSentence(f"{path.stem}:{number}", thread, role, context, text, code, label, writer)
             context = text

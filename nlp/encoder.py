@@ -19,11 +19,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp.any_encoder import OnnxFileEncoder, TorchEncoder, is_hub_name, wants_torch
 from nlp.onnx_model import OnnxModel, Use, cache_root, clean_text
-from nlp.weights import PACKAGE, ModelFiles, find_weights
+from nlp.weights import PACKAGE, ModelFiles, find_default_weights, find_weights
 from store.records import ModelUnavailable
 
-__all__ = ["Encoder", "OnnxEncoder", "load_encoder"]
+__all__ = ["Encoder", "OnnxEncoder", "default_encoder", "load_encoder"]
 
 #: Texts tokenised at a time, so that a long list costs no second copy of itself in word pieces.
 CHUNK = 4_096
@@ -87,10 +88,28 @@ class OnnxEncoder:
 def load_encoder(path: str | Path | None = None, *, use: Use = "bulk") -> Encoder:
     """The embedding model at ``path``, else at ``CHORUS_MODEL``, else the default one. Loads nothing heavy yet.
 
-    ``use`` says what for: the vectors are the same to six digits, start and speed differ (``nlp.onnx_model.Use``).
-    Raises ``ModelUnavailable`` when there is none or its weights are not the ones they should be.
+    ``path`` is the directory of a sentence-transformers model, its name on the hub, or an ONNX file with its tokenizer
+    beside it. BERT with mean pooling needs no torch; anything else does, and so does ``CHORUS_DEVICE`` (``cuda``, ``mps``)
+    for many texts. ``use`` says what for: the vectors are the same to six digits, start and speed differ
+    (``nlp.onnx_model.Use``). Raises ``ModelUnavailable`` when there is none or its weights are not what they should be.
     """
+    named, device = str(path or os.environ.get("CHORUS_MODEL") or ""), os.environ.get("CHORUS_DEVICE")
+    if named.endswith(".onnx") or is_hub_name(named) or (named and wants_torch(Path(named).expanduser())):
+        return _other(named, device)
+    if device and device != "cpu" and use == "bulk":
+        files = find_weights(path)
+        return TorchEncoder(str(files.path), device, OnnxEncoder(files).fingerprint)
     return OnnxEncoder(find_weights(path) if use == "bulk" else _known(path), use)
+
+
+def _other(named: str, device: str | None) -> Encoder:
+    place = Path(named).expanduser()
+    return OnnxFileEncoder(place) if place.suffix == ".onnx" else TorchEncoder(str(place), device)
+
+
+def default_encoder() -> Encoder:
+    """The default model, whatever is configured. Raises ``ModelUnavailable`` when it is not to be had."""
+    return OnnxEncoder(find_default_weights())
 
 
 def _known(path: str | Path | None) -> ModelFiles:

@@ -1,8 +1,8 @@
-"""Training the classifier from the corpus: ``python -m nlp.train [--out DIR]``.
+"""Training a classifier: ``python -m nlp.train [--out DIR]`` makes the shipped one, ``chorus train`` one's own.
 
 A logistic regression and a few small networks over the features of ``nlp.features``, their log probabilities averaged.
 Strength of regularisation comes from cross-validation in which no thread is split, the temperature from one in which no
-writer is: real pages are by other writers again. Nothing of any benchmark is read. The same corpus, codebook, encoder and
+writer is: real pages are by other writers again. Nothing of any benchmark is read. The same sentences, codebook, encoder and
 library versions give the same weights.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,13 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.classify import MODEL, softmax
-from nlp.codebook import load_codebook
+from nlp.classify import CODEBOOK_FILE, MODEL, softmax
+from nlp.codebook import Codebook, load_codebook
 from nlp.corpus import CodedSentence, corpus_digest, load_corpus
 from nlp.cues import find_cues_in
-from nlp.encoder import load_encoder
-from nlp.features import VERSION, Sentence, features, rules_digest
+from nlp.encoder import Encoder, default_encoder
+from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, features, rules_digest
 from nlp.heads import Heads, Network
+from nlp.unlike import familiar_centres
+from store.records import UsageError
 
 #: Inverse strengths of regularisation that cross-validation chooses from. Weaker ones fit the corpus still better, held-out
 #: writers included, and real pages worse (docs/model.md): the corpus is not the world.
@@ -52,8 +55,11 @@ LENGTHS, LENGTH_MIX = (4, 8, 13, 19, 26), (0.06, 0.14, 0.20, 0.22, 0.20, 0.18)
 #: No sentence weighs more than so many times the median one.
 MAX_WEIGHT = 6.0
 
-#: The model abstains below this best probability: with four labels, anything under it is closer to a coin toss.
-ABSTAIN_BELOW = 0.45
+#: The model abstains when its best probability is not so far above what chance would give (with four labels: below 0.45).
+ABSTAIN_MARGIN = 0.2
+
+#: Less cannot be cross-validated: groups in all, and sentences of each label.
+MIN_GROUPS, MIN_SENTENCES = 3, 5
 
 Matrix = NDArray[np.float32]
 
@@ -68,6 +74,22 @@ class Report:
     strength: float
     temperature: float
     confusion: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What to learn from: sentences, the codebook that they were coded with, and the mix of labels to expect (shares by
+    label; ``None``: the sentences' own). ``codebook_text`` goes beside the weights; ``None`` for the shipped codebook."""
+
+    sentences: Sequence[CodedSentence]
+    codebook: Codebook
+    mix: Mapping[str, float] | None = None
+    codebook_text: str | None = None
+
+
+def shipped_material() -> Material:
+    """The corpus of the shipped classifier."""
+    return Material(load_corpus(), load_codebook(), NATURAL_MIX)
 
 
 def matrix(sentences: Sequence[CodedSentence], encoder: Any) -> Matrix:
@@ -156,55 +178,83 @@ def log_loss(scores: NDArray[np.float64], y: NDArray[np.int64], weights: NDArray
     return float(np.average(-np.log(softmax(scores)[np.arange(len(y)), y] + 1e-12), weights=weights))
 
 
-def choose(
-    x: Matrix,
-    y: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    sentences: Sequence[CodedSentence],
-    shift: NDArray[np.float64],
-) -> Report:
+def choose(x: Matrix, y: NDArray[np.int64], weights: NDArray[np.float64], sentences: Sequence[CodedSentence]) -> Report:
     """Strength by macro-F1 on held-out threads, temperature by log loss on held-out writers."""
     from sklearn.metrics import confusion_matrix, f1_score
 
-    threads = [s.thread for s in sentences]
-    writers = [s.thread.partition("/")[0][:1] for s in sentences]
+    threads, writers = [s.thread for s in sentences], [s.writer for s in sentences]
     linear = {s: cross_validate(x, y, weights, threads, s, deep=False) for s in STRENGTHS}
     f1 = {s: float(f1_score(y, found.argmax(1), average="macro")) for s, found in linear.items()}
     best = max(f1, key=lambda s: (round(f1[s], 3), -s))
     deep = cross_validate(x, y, weights, threads, best, deep=True)
-    apart = cross_validate(x, y, weights, writers, best, deep=True)
+    apart = cross_validate(x, y, weights, writers, best, deep=True) if len(set(writers)) > 1 else deep
     return Report(
         macro_f1=f1,
         ensemble_f1=float(f1_score(y, deep.argmax(1), average="macro")),
         strength=best,
-        temperature=max(
-            1.0, temperature_of(apart, y, weights)
-        ),  # real pages are harder: never surer than the heads are
+        # real pages are harder than held-out writers: never surer than the heads are
+        temperature=max(1.0, temperature_of(apart, y, weights)),
         confusion=confusion_matrix(y, deep.argmax(1)).tolist(),
     )
 
 
-def train(out: Path = MODEL) -> Report:
-    """Train on the shipped corpus and write ``weights.npz`` and ``model.json`` to ``out``."""
-    sentences, encoder, codebook = load_corpus(), load_encoder(), load_codebook()
-    labels = list(codebook.order)
-    x = matrix(sentences, encoder)
-    y = np.array([labels.index(s.label) for s in sentences])
-    weights = sample_weights(np.array([len(s.text.split()) for s in sentences]), y)
-    natural = np.log([NATURAL_MIX[label] for label in labels])
-    shift = natural - natural.mean()  # the weights made the model's own prior uniform
-    report = choose(x, y, weights, sentences, shift)
+def check(material: Material) -> None:
+    """Raise ``UsageError`` for sentences that nothing can be learned from."""
+    labels = set(material.codebook.order)
+    odd = next((s for s in material.sentences if s.label not in labels), None)
+    if odd is not None:
+        raise UsageError(
+            f"{odd.id}: label {odd.label!r} is not in the codebook",
+            hint="labels: " + ", ".join(material.codebook.order),
+        )
+    counts = Counter(s.label for s in material.sentences)
+    rare = min(material.codebook.order, key=lambda label: counts[label])
+    if counts[rare] < MIN_SENTENCES:
+        raise UsageError(
+            f"{counts[rare]} sentences of label {rare!r}", hint=f"training needs {MIN_SENTENCES} of each label"
+        )
+    if len({s.thread for s in material.sentences}) < MIN_GROUPS:
+        raise UsageError(f"the sentences come from fewer than {MIN_GROUPS} threads", hint="nothing could be held out")
+
+
+def train(
+    out: Path = MODEL,
+    material: Material | None = None,
+    encoder: Encoder | None = None,
+    encoder_path: str | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Train and write ``weights.npz`` and ``model.json`` (and the codebook, if it is another) to ``out``.
+
+    ``encoder_path`` is kept where the encoder is not the default one; ``tell`` hears what is being done. Raises
+    ``UsageError`` for too little to learn from.
+    """
+    what, encoder = material or shipped_material(), encoder or default_encoder()
+    check(what)
+    labels = list(what.codebook.order)
+    tell(f"encoding {len(what.sentences):,} sentences")
+    x = matrix(what.sentences, encoder)
+    y = np.array([labels.index(s.label) for s in what.sentences])
+    weights = sample_weights(np.array([len(s.text.split()) for s in what.sentences]), y)
+    tell("cross-validating")
+    report = choose(x, y, weights, what.sentences)
+    tell("training")
     heads = fit(x, y, weights, report.strength)
+    centres, beyond = familiar_centres(
+        x[:, : encoder.dimensions] / EMBEDDING_WEIGHT, [s.thread for s in what.sentences]
+    )
     info = {
         "labels": labels,
         "features": VERSION,
         "rules": rules_digest(),
         "encoder": encoder.fingerprint,
-        "codebook": codebook.digest,
+        "encoder_path": encoder_path,
+        "codebook": what.codebook.digest,
         "temperature": round(report.temperature, 6),
-        "prior_shift": [round(float(value), 6) for value in shift],
-        "abstain_below": ABSTAIN_BELOW,
-        "corpus": {"digest": corpus_digest(sentences), "sentences": len(sentences)},
+        "prior_shift": [round(float(value), 6) for value in prior_shift(what)],
+        "abstain_below": round(ABSTAIN_MARGIN + 1 / len(labels), 6),
+        "unlike_beyond": round(beyond, 6),
+        "corpus": {"digest": corpus_digest(what.sentences), "sentences": len(what.sentences)},
         "cross_validation": {
             "folds": FOLDS,
             "macro_f1": {str(s): round(f1, 4) for s, f1 in report.macro_f1.items()},
@@ -214,18 +264,36 @@ def train(out: Path = MODEL) -> Report:
         "confusion": report.confusion,
         "versions": {name: version(name) for name in ("scikit-learn", "numpy", "spacy", "onnxruntime", "torch")},
     }
-    out.mkdir(exist_ok=True)
-    arrays: dict[str, Any] = dict(heads.arrays())
-    np.savez_compressed(out / "weights.npz", **arrays)
-    (out / "model.json").write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
+    arrays: dict[str, Any] = {**heads.arrays(), "centres": centres.astype(np.float16)}
+    _write(out, info, arrays, what.codebook_text)
     return report
+
+
+def prior_shift(material: Material) -> NDArray[np.float64]:
+    """What is added to the log probabilities, by label: the weights made the model's own prior uniform."""
+    counts = Counter(s.label for s in material.sentences)
+    mix = material.mix or {label: counts[label] / len(material.sentences) for label in material.codebook.order}
+    natural = np.log([max(mix[label], 1e-4) for label in material.codebook.order])
+    return np.asarray(natural - natural.mean())
+
+
+def _write(out: Path, info: dict[str, Any], arrays: dict[str, Any], codebook_text: str | None) -> None:
+    """``model.json`` comes last: a classifier whose writing was cut short does not load."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "model.json").unlink(missing_ok=True)
+    np.savez_compressed(out / "weights.npz", **arrays)
+    if codebook_text is None:
+        (out / CODEBOOK_FILE).unlink(missing_ok=True)
+    else:
+        (out / CODEBOOK_FILE).write_text(codebook_text, encoding="utf-8")
+    (out / "model.json").write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> int:
     """Train and say how it went."""
     parser = argparse.ArgumentParser(prog="python -m nlp.train", description=__doc__)
     parser.add_argument("--out", type=Path, default=MODEL, help="where the weights go")
-    report = train(parser.parse_args().out)
+    report = train(parser.parse_args().out, tell=lambda text: print(text, file=sys.stderr))  # noqa: T201
     sys.stdout.write(f"held-out threads, macro-F1 of the regression by strength: {report.macro_f1}\n")
     sys.stdout.write(f"with the networks: {report.ensemble_f1:.4f}\n")
     sys.stdout.write(f"chosen: strength {report.strength}, temperature {report.temperature:.3f}\n")

@@ -174,7 +174,10 @@ class LanceIndex:
         return self._placed(list(self._tables.rows("passages", Condition("thread", (thread_id,)).sql())))
 
     def values(self, column: str) -> list[str]:
-        """The distinct values of ``site``, ``author`` (lower case) or ``kind``."""
+        """The distinct values of ``site``, ``author`` (lower case), ``kind`` or ``label``."""
+        if column == "label":
+            rows = self._tables.rows("passages", "labels IS NOT NULL", ["labels"])
+            return sorted({name for row in rows for name in row["labels"]})
         found = {row[column] for row in self._tables.rows("passages", columns=[column]) if row[column]}
         return sorted({value.lower() for value in found} if column == "author" else found)
 

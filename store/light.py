@@ -225,7 +225,9 @@ class LightIndex:
         return [segment.row(int(n)) for segment in self._segments for n in segment.in_thread(thread_id)]
 
     def values(self, column: str) -> list[str]:
-        """The distinct values of ``site``, ``author`` (lower case) or ``kind``."""
+        """The distinct values of ``site``, ``author`` (lower case), ``kind`` or ``label``."""
+        if column == "label":
+            return sorted({name for segment in self._segments for name in segment.labels.names()})
         names = chain.from_iterable(segment.names(column).all() for segment in self._segments)
         return sorted({name for name in names if name})
 

@@ -293,9 +293,9 @@ class Label:
     end: int
     text: str
     label: str
-    promo: float
-    share: float
-    meta: float
+    promo: float | None
+    share: float | None
+    meta: float | None
     probabilities: tuple[LabelProbability, ...]
     abstain: bool
     cues: tuple[Cue, ...]

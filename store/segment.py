@@ -43,6 +43,10 @@ class Labels:
         self._sets = list(sets)
         self._codes, self._probabilities = file.array("codes"), file.array("probabilities")
 
+    def names(self) -> set[str]:
+        """The labels that any row bears."""
+        return {name for names in self._sets for name in names or ()}
+
     def bearing(self, labels: Sequence[str]) -> Mask:
         """Rows that bear any of the labels."""
         good = [not set(labels).isdisjoint(names or ()) for names in self._sets]

@@ -122,7 +122,7 @@ def test_an_entry_has_its_sentences_and_the_first_label_of_the_decision_order(cl
     assert entry.sentences is not None
     assert [text[s.start : s.end] for s in entry.sentences] == lines
     assert entry.label == "self-promotion"
-    assert entry.promo >= max(s.probabilities[0].probability for s in entry.sentences)
+    assert (entry.promo or 0) >= max(s.probabilities[0].probability for s in entry.sentences)
     assert all(text[cue.start : cue.end] == cue.text for cue in entry.cues)
     row = entry.to_json()
     assert sum(row["shares"].values()) == pytest.approx(1, abs=1e-5)

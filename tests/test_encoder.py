@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,3 +109,73 @@ def test_passages_end_with_sentences_and_lose_no_word() -> None:
     assert max(len(p.text.split()) for p in passages) <= 120
     assert " ".join(p.text for p in passages).split() == text.split()
     assert split_passages(" \n ") == []
+
+
+def _tiny_model(folder: Path, kind: str) -> Path:
+    """A sentence-transformers model that is no BERT with mean pooling: random weights, the real loading code."""
+    import torch
+    from sentence_transformers import SentenceTransformer, models  # type: ignore[attr-defined]  # made lazily
+    from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
+
+    torch.manual_seed(0)
+    base = folder / "base"
+    shutil.copytree(
+        find_default_weights().path, base, ignore=shutil.ignore_patterns("*.safetensors", "1_*", "modules.json")
+    )
+    small: dict[str, Any] = {"vocab_size": 30522, "max_position_embeddings": 64}
+    if kind == "distilbert":
+        DistilBertModel(DistilBertConfig(dim=32, hidden_dim=64, n_layers=1, n_heads=2, **small)).save_pretrained(base)
+    else:
+        config = BertConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2, **small)
+        BertModel(config).save_pretrained(base)
+    words = models.Transformer(str(base), max_seq_length=64)
+    pooling = models.Pooling(32, pooling_mode="cls" if kind == "cls" else "mean")
+    SentenceTransformer(modules=[words, pooling], device="cpu").save_pretrained(str(folder / kind))
+    return folder / kind
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("kind", ["distilbert", "cls"])
+def test_any_sentence_transformers_model_can_be_the_encoder(tmp_path: Path, kind: str) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = _tiny_model(tmp_path, kind)
+    encoder = load_encoder(folder)
+    texts = ["Thank you, Ana.", "My new book is out.", ""]
+    theirs = SentenceTransformer(str(folder), device="cpu").encode(texts, normalize_embeddings=True)
+    assert np.allclose(encoder.encode(texts), theirs, atol=1e-5)
+    assert encoder.dimensions == 32
+    assert encoder.fingerprint.startswith(f"{kind}@")
+    assert encoder.encode([]).shape == (0, 32)
+
+
+@pytest.mark.model
+def test_an_onnx_file_can_be_the_encoder(tmp_path: Path) -> None:
+    files = find_default_weights()
+    shutil.copy(cached_onnx(files), tmp_path / "mine.onnx")
+    with pytest.raises(ModelUnavailable, match=r"tokenizer\.json"):
+        load_encoder(tmp_path / "mine.onnx")
+    shutil.copy(files.path / "tokenizer.json", tmp_path)
+    encoder = load_encoder(tmp_path / "mine.onnx")
+    texts = ["A sentence of some length about bees.", "Short.", "Thanks!"]
+    assert np.allclose(encoder.encode(texts), load_encoder(files.path).encode(texts), atol=1e-5)
+    assert (encoder.dimensions, encoder.fingerprint[:5]) == (384, "mine@")
+    (tmp_path / "mine.onnx").write_bytes(b"no graph")
+    with pytest.raises(ModelUnavailable, match="cannot be loaded"):
+        load_encoder(tmp_path / "mine.onnx").encode(["a"])
+
+
+@pytest.mark.model
+def test_a_device_gives_the_same_vectors_under_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = load_encoder()
+    monkeypatch.setenv("CHORUS_DEVICE", "cpu:0")  # torch, on the only device that every machine has
+    theirs = load_encoder()
+    assert theirs.fingerprint == ours.fingerprint
+    assert np.allclose(theirs.encode(["One two three."]), ours.encode(["One two three."]), atol=1e-5)
+
+
+def test_weights_that_would_be_unpickled_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "mpnet"}', encoding="utf-8")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+    with pytest.raises(ModelUnavailable, match="pickled"):
+        load_encoder(tmp_path).fingerprint  # noqa: B018

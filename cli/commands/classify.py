@@ -68,13 +68,20 @@ def classify(
     thread: Annotated[str | None, typer.Option("--thread", metavar="ID", help="Only this thread.")] = None,
     engine: Annotated[str, typer.Option("--engine", help="local; ray is not built in this version.")] = "local",
     explain: Annotated[bool, typer.Option("--explain", help="With --input: say what each label came from.")] = False,
+    classifier: options.Classifier = None,
+    cost: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cost", metavar="LABEL=N", help="Giving LABEL wrongly is N times as bad as another (repeatable)."
+        ),
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor keep embeddings on disk.")] = False,
     archive: options.Archive = None,
     fmt: options.Format = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Label language: self-promotion, community-sharing, meta-talk or neither.
+    """Label language: self-promotion, community-sharing, meta-talk or neither (or as the --classifier's codebook has it).
 
     Without --input, every sentence of the archive that this model has not labelled yet; an interrupted run goes on where it
     stopped. With --input, one result for each row, in the same order; a row that cannot be classified has a null label and
@@ -82,6 +89,7 @@ def classify(
     docs/model.md how often the model errs.
     """
     from cli.jobs.classify import Narrowed, check_engine, classify_archive
+    from cli.jobs.model import parse_costs
     from cli.output import choose_format, emit
 
     options.check_choice("--unit", unit, ("sentence", "entry"))
@@ -96,14 +104,16 @@ def classify(
         from cli.jobs.classify_input import InputRequest
 
         request = InputRequest(
-            source=Source(source, text_column, id_column), unit=unit, explain=explain, cache=not no_cache, quiet=silent
-        )
+            source=Source(source, text_column, id_column), unit=unit, explain=explain, cache=not no_cache, quiet=silent,
+            model=classifier, costs=parse_costs(cost),
+        )  # fmt: skip
         plain = fmt is None and not as_json
         _input(request, out, "jsonl" if plain and out == "-" else chosen)
         return
     report = classify_archive(
-        options.archive_path(archive), unit=unit, quiet=silent, narrowed=narrowed, cache=not no_cache
-    )
+        options.archive_path(archive), unit=unit, quiet=silent, narrowed=narrowed, cache=not no_cache,
+        model=classifier, costs=parse_costs(cost),
+    )  # fmt: skip
     emit(report.rows, ("label", "units", "share", "mean_probability"), chosen)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from cli import options
@@ -11,6 +13,8 @@ EPILOG = """Examples:
 chorus codebook
 
 chorus codebook --json | jq .digest
+
+chorus codebook --toml > my-codebook.toml; chorus codebook --codebook my-codebook.toml
 """
 
 
@@ -19,13 +23,23 @@ def register(app: typer.Typer) -> None:
     app.command("codebook", epilog=EPILOG)(codebook)
 
 
-def codebook(fmt: options.Format = None, as_json: options.Json = False) -> None:
+def codebook(
+    codebook: options.Codebook = None,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="The file itself, to begin a codebook of your own from.")
+    ] = False,
+    fmt: options.Format = None,
+    as_json: options.Json = False,
+) -> None:
     """Print what the labels mean: definitions, decision order, examples."""
-    from cli.jobs.codebook import codebook_rows, codebook_text
+    from cli.jobs.codebook import codebook_rows, codebook_text, codebook_toml
     from cli.output import choose_format, emit
 
+    if toml:
+        typer.echo(codebook_toml(codebook), nl=False)
+        return
     chosen = choose_format(fmt, as_json=as_json)
     if chosen == "table":
-        typer.echo(codebook_text())
+        typer.echo(codebook_text(codebook))
         return
-    emit(codebook_rows(), ("code", "label", "name", "definition"), chosen)
+    emit(codebook_rows(codebook), ("code", "label", "name", "definition"), chosen)

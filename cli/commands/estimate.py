@@ -29,6 +29,7 @@ def estimate(
         str | None,
         typer.Option("--gold", metavar="FILE", help="Coded sentences that tell how the model errs on your texts."),
     ] = None,
+    classifier: options.Classifier = None,
     archive: options.Archive = None,
     fmt: options.Format = None,
     as_json: options.Json = False,
@@ -43,7 +44,7 @@ def estimate(
     from cli.output import choose_format, emit, note
 
     chosen = choose_format(fmt, as_json=as_json)
-    found = estimate_archive(options.archive_path(archive), by, gold)
+    found = estimate_archive(options.archive_path(archive), by, gold, classifier)
     if chosen == "json":
         typer.echo(options.pretty(found))
         return

@@ -26,6 +26,7 @@ def evaluate(
         str,
         typer.Argument(metavar="FILE|-", help="Coded sentences, JSON lines: id, text, label; context, role, cluster."),
     ],
+    classifier: options.Classifier = None,
     fmt: options.Format = None,
     as_json: options.Json = False,
 ) -> None:
@@ -38,7 +39,7 @@ def evaluate(
     from cli.output import choose_format, emit
 
     chosen = choose_format(fmt, as_json=as_json)
-    found = evaluate_file(gold)
+    found = evaluate_file(gold, classifier)
     if chosen == "json":
         typer.echo(options.pretty(found))
         return

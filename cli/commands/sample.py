@@ -30,6 +30,7 @@ def sample(
         float, typer.Option("--dev-share", min=0.0, max=1.0, help="Share of threads that goes to the dev side.")
     ] = 0.5,
     seed: Annotated[int, typer.Option("--seed", help="The same seed draws the same sample.")] = 0,
+    classifier: options.Classifier = None,
     archive: options.Archive = None,
     fmt: options.Format = None,
     as_json: options.Json = False,
@@ -42,6 +43,8 @@ def sample(
     from cli.jobs.research import sample_archive
     from cli.output import choose_format, emit
 
-    rows = sample_archive(options.archive_path(archive), size, stratify=stratify, dev_share=dev_share, seed=seed)
+    rows = sample_archive(
+        options.archive_path(archive), size, stratify=stratify, dev_share=dev_share, seed=seed, model=classifier
+    )
     columns = ("id", "split", "chance", "role", "context", "text")
     emit(rows, columns, choose_format(fmt, as_json=as_json))

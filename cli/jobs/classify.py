@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.output import Progress, note
-from store.records import LABELS, ConfigError, Entry, Label, NothingFound, UsageError, label_id
+from store.records import ConfigError, Entry, Label, NothingFound, UsageError, label_id
 
 if TYPE_CHECKING:
     from nlp.cache import CachedEncoder
@@ -75,15 +75,21 @@ def check_engine(engine: str) -> None:
 
 
 def classify_archive(
-    path: Path, *, unit: str = "sentence", quiet: bool = False, narrowed: Narrowed | None = None, cache: bool = True
+    path: Path,
+    *,
+    unit: str = "sentence",
+    quiet: bool = False,
+    narrowed: Narrowed | None = None,
+    cache: bool = True,
+    model: Path | None = None,
+    costs: Mapping[str, float] | None = None,
 ) -> ClassifyReport:
     """Label what this model has not labelled yet, in batches; then report over the whole archive.
 
     ``narrowed`` leaves other entries for another time; raises ``NothingFound`` if it leaves none. ``cache`` keeps
-    embeddings on disk.
+    embeddings on disk; ``model`` is a classifier's directory, ``costs`` as in ``Classifier.load``.
     """
-    from nlp.cache import cached_encoder
-    from nlp.classify import Classifier
+    from cli.jobs.model import open_classifier
     from store.archive import Archive
     from store.lock import write_lock
     from store.manifest import RunRecorder
@@ -92,11 +98,10 @@ def classify_archive(
     choice = narrowed or Narrowed()
     conditions = choice.conditions()
     archive = Archive.open(path)
-    with write_lock(archive, "classify"), cached_encoder(keep=cache) as encoder:
+    with write_lock(archive, "classify"), open_classifier(model, keep=cache, costs=costs) as (classifier, encoder):
         tables = Tables.open(archive)
-        classifier = Classifier.load(encoder=encoder)
         where = _where(tables, conditions)
-        with RunRecorder(archive, "classify", parameters={"unit": unit, **choice.given()}) as run:
+        with RunRecorder(archive, "classify", parameters={"unit": unit, **_given(costs), **choice.given()}) as run:
             run.digests.update({"model": classifier.name, "codebook": classifier.codebook})
             _label_all(tables, classifier, encoder, unit, where, run, quiet)
         if encoder.trouble:
@@ -104,6 +109,10 @@ def classify_archive(
         if unit == "sentence":
             _mark_passages(tables, classifier)
         return ClassifyReport(_summary(tables, classifier, unit))
+
+
+def _given(costs: Mapping[str, float] | None) -> dict[str, Any]:
+    return {"costs": dict(costs)} if costs else {}
 
 
 def _where(tables: Tables, conditions: Iterable[Condition]) -> str:
@@ -217,7 +226,7 @@ def _label(
 
 def _mark_passages(tables: Tables, classifier: Classifier) -> None:
     """Tell each passage which labels its sentences bear, so that search can filter by them."""
-    tables.set_passage_labels(classifier.name, classifier.codebook, order=LABELS)
+    tables.set_passage_labels(classifier.name, classifier.codebook, order=classifier.labels)
 
 
 def _summary(tables: Tables, classifier: Classifier, unit: str) -> list[dict[str, Any]]:
@@ -233,5 +242,5 @@ def _summary(tables: Tables, classifier: Classifier, unit: str) -> list[dict[str
             "model": classifier.name,
             "codebook": classifier.codebook,
         }
-        for name in LABELS
+        for name in classifier.labels
     ]

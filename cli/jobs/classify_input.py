@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -38,13 +38,16 @@ EXAMPLE = "Thank you for sharing this, Ana."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRequest:
-    """What to classify and how. ``cache`` keeps embeddings on disk."""
+    """What to classify and how: ``cache`` keeps embeddings on disk, ``model`` is a classifier's directory, ``costs`` as in
+    ``Classifier.load``."""
 
     source: Source
     unit: str = "sentence"
     explain: bool = False
     cache: bool = True
     quiet: bool = False
+    model: Path | None = None
+    costs: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +171,10 @@ def _with_acts(cues: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @contextmanager
 def _judge(request: InputRequest) -> Iterator[Judge]:
-    from nlp.cache import cached_encoder
-    from nlp.classify import Classifier
+    from cli.jobs.model import open_classifier
 
-    with cached_encoder(keep=request.cache) as encoder:
-        yield Judge(Classifier.load(encoder=encoder), encoder, request)
+    with open_classifier(request.model, keep=request.cache, costs=request.costs) as (classifier, encoder):
+        yield Judge(classifier, encoder, request)
         if encoder.trouble:
             note(f"embeddings were not kept: {encoder.trouble}", quiet=request.quiet)
 
@@ -238,7 +240,13 @@ def _parameters(request: InputRequest) -> dict[str, Any]:
     source = request.source
     columns = {"text_column": source.text_column, "id_column": source.id_column}
     path = source.path if source.path == "-" else str(Path(source.path).resolve())
-    return {INPUT_PATH: path, "unit": request.unit, "explain": request.explain, **columns}
+    return {
+        INPUT_PATH: path,
+        "unit": request.unit,
+        "explain": request.explain,
+        "costs": dict(request.costs or {}),
+        **columns,
+    }
 
 
 def _fill(result: ResultFile, run: FileRun, judge: Judge, request: InputRequest) -> None:

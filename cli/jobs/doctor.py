@@ -94,7 +94,7 @@ def _search_index(path: Path, repair: bool) -> str:
 
 
 def _classifier() -> str:
-    from nlp.classify import Classifier
+    from cli.jobs.model import load_classifier
 
-    classifier = Classifier.load()
+    classifier = load_classifier()
     return f"{classifier.name}, codebook {classifier.codebook}"

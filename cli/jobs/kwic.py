@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.jobs.mining import Corpus, Ids, Narrowed, SentenceLabels
-from store.records import LABELS, NothingFound
+from store.filters import quote
+from store.records import NothingFound
 
 if TYPE_CHECKING:
     from nlp.mining.kwic import Keyword, Line
@@ -131,6 +132,7 @@ def _row(line: Line, entry: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
 def _nothing(corpus: Corpus, request: KwicRequest) -> NothingFound:
     if request.label is not None and not corpus.tables.count("labels", "unit = 'sentence'"):
         return NothingFound("no sentence is classified yet", hint="chorus classify")
-    if request.label is not None and request.label not in LABELS:
-        return NothingFound(f"no sentence bears the label {request.label}", hint="labels are " + ", ".join(LABELS))
+    if request.label is not None and not corpus.tables.count("labels", f"label = {quote(request.label)}"):
+        known = sorted({row["label"] for row in corpus.tables.rows("labels", "unit = 'sentence'", ["label"])})
+        return NothingFound(f"no sentence bears the label {request.label}", hint="labels here: " + ", ".join(known))
     return corpus.nothing(f"{request.query}: stands nowhere")

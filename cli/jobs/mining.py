@@ -176,6 +176,7 @@ class SentenceLabels:
             inside = places >= 0
             np.maximum.at(self._newest, places[inside], ranks[inside])
         self.models: dict[str, int] = {}
+        self._residuals: dict[str, str] = {}
         self.abstained = 0
 
     def _rank(self, run: str) -> int:
@@ -183,6 +184,15 @@ class SentenceLabels:
         if run in self._order:
             return self._order[run]
         return self._unknown.setdefault(run, len(self._unknown) - 1_000_000_000)
+
+    def _residual(self, model: str) -> str:
+        """The last label of the codebook that a model reads: probabilities stand in its order."""
+        from store.filters import quote
+
+        if model not in self._residuals:
+            row = next(iter(self._tables.rows("labels", f"model = {quote(model)}", ["probabilities"])))
+            self._residuals[model] = row["probabilities"][-1]["label"]
+        return self._residuals[model]
 
     def _batches(self, columns: Sequence[str]) -> Iterator[tuple[list[dict[str, Any]], NDArray[np.int64]]]:
         rows = self._tables.rows("labels", "unit = 'sentence'", columns)
@@ -194,8 +204,6 @@ class SentenceLabels:
 
         Counts by model go to ``models``, sentences without a label to ``abstained``.
         """
-        from store.records import LABELS
-
         columns = ["revision_id", "run_id", "label", "abstain", "start", "end", "text", "model"]
         self.models, self.abstained = {}, 0
         for batch, places in self._batches(columns):
@@ -203,7 +211,7 @@ class SentenceLabels:
                 if place < 0 or self._rank(row["run_id"]) != self._newest[place]:
                     continue
                 self.models[row["model"]] = self.models.get(row["model"], 0) + 1
-                if row["abstain"] and row["label"] != LABELS[-1]:
+                if row["abstain"] and row["label"] != self._residual(row["model"]):
                     self.abstained += 1
                 else:
                     yield place, row

@@ -51,17 +51,19 @@ def read_coded(path: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _cluster(row: dict[str, Any]) -> str:
+def cluster_of(row: dict[str, Any]) -> str:
+    """What a coded line's sentence is not independent within: its page or thread, else it stands alone."""
     return next((str(row[key]) for key in CLUSTER_KEYS if row.get(key)), str(row["id"]))
 
 
-def evaluate_file(path: str) -> dict[str, Any]:
-    """Classify the texts of a coded file and compare with its labels."""
-    from nlp.classify import Classifier, Item
+def evaluate_file(path: str, model: Path | None = None) -> dict[str, Any]:
+    """Classify the texts of a coded file with the classifier in ``model`` and compare with its labels."""
+    from cli.jobs.model import load_classifier
+    from nlp.classify import Item
     from nlp.research.evaluate import Judged, evaluate
 
     rows = read_coded(path)
-    classifier = Classifier.load()
+    classifier = load_classifier(model)
     unknown = {row["label"] for row in rows} - set(classifier.labels)
     if unknown:
         raise ConfigError(
@@ -72,7 +74,7 @@ def evaluate_file(path: str) -> dict[str, Any]:
         raise UsageError(f"{path}: each line needs its text to be classified")
     items = (Item(str(r["id"]), r["text"], r.get("context") or None, r.get("role") or "comment") for r in rows)
     judged = [
-        Judged(row["label"], one.label, max(p.probability for p in one.probabilities), _cluster(row))
+        Judged(row["label"], one.label, max(p.probability for p in one.probabilities), cluster_of(row))
         for row, one in zip(rows, classifier.classify(items), strict=True)
     ]
     found = evaluate(judged, classifier.labels)
@@ -116,19 +118,19 @@ def _agreement_row(what: str, found: Any) -> dict[str, Any]:
     }
 
 
-def estimate_archive(path: Path, by: str, gold: str | None) -> dict[str, Any]:
+def estimate_archive(path: Path, by: str, gold: str | None, model: Path | None = None) -> dict[str, Any]:
     """Prevalence in the archive by group: rows, and what they rest on (``about``)."""
     import numpy as np
 
-    from nlp.classify import Classifier
+    from cli.jobs.model import load_classifier
     from nlp.research.estimate import estimate
     from store.archive import Archive
     from store.tables import Tables
 
     if by not in GROUPS:
         raise UsageError(f"--by {by}: not known", hint="one of " + ", ".join(GROUPS))
-    classifier = Classifier.load()
-    held_out, source = _confusion(classifier, gold)
+    classifier = load_classifier(model)
+    held_out, source = _confusion(classifier, gold, model)
     tables = Tables.open(Archive.open(path))
     calls = _calls(tables, classifier, by)
     if not calls:
@@ -178,12 +180,12 @@ def _about(classifier: Any, held_out: NDArray[np.int64], source: str) -> dict[st
     }
 
 
-def _confusion(classifier: Any, gold: str | None) -> tuple[NDArray[np.int64], str]:
+def _confusion(classifier: Any, gold: str | None, model: Path | None) -> tuple[NDArray[np.int64], str]:
     """The confusion matrix: of coded sentences of one's own, else of the model's own cross-validation."""
     import numpy as np
 
     if gold is not None:
-        return np.array(evaluate_file(gold)["confusion"]), gold
+        return np.array(evaluate_file(gold, model)["confusion"]), gold
     own = classifier.held_out
     if own is None:
         raise ConfigError("the model brings no held-out confusion", hint="--gold FILE with coded sentences")
@@ -235,12 +237,14 @@ def _groups(tables: Tables, by: str) -> dict[str, str]:
     return found
 
 
-def sample_archive(path: Path, size: int, *, stratify: bool, dev_share: float, seed: int) -> Iterator[dict[str, Any]]:
+def sample_archive(
+    path: Path, size: int, *, stratify: bool, dev_share: float, seed: int, model: Path | None = None
+) -> Iterator[dict[str, Any]]:
     """Sentences for coding: text, sentence before, role, where from, split, and the chance with which each was drawn.
 
     With ``stratify`` the labels of the newest classification are drawn from alike; they are not shown.
     """
-    from nlp.classify import Classifier
+    from cli.jobs.model import load_classifier
     from nlp.research.sampling import draw
     from nlp.segment import split_sentences
     from store.archive import Archive
@@ -249,7 +253,7 @@ def sample_archive(path: Path, size: int, *, stratify: bool, dev_share: float, s
     tables = Tables.open(Archive.open(path))
     called: dict[tuple[str, int], str] = {}
     if stratify:
-        called = {(row["revision_id"], row["start"]): row["label"] for row in _labels(tables, Classifier.load())}
+        called = {(row["revision_id"], row["start"]): row["label"] for row in _labels(tables, load_classifier(model))}
         if not called:
             raise NothingFound("no sentence is labelled by this model", hint="chorus classify, or leave --stratify out")
     units: list[dict[str, Any]] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.output import note
-from store.records import LABELS, ArchiveLocked, ConfigError, NothingFound, UsageError
+from store.records import ArchiveLocked, ConfigError, NothingFound, UsageError
 
 if TYPE_CHECKING:
     from nlp.encoder import Encoder
@@ -199,8 +199,8 @@ class Searcher:
         for condition in replace(request.filter(), also=query.conditions).conditions():
             if condition.field == "label" and not self.index.classified:
                 return "nothing is classified yet: chorus classify"
-            if condition.field == "label" and not set(condition.values) & set(LABELS):
-                return "labels are " + ", ".join(LABELS)
+            if condition.field == "label" and not set(condition.values) & set(known := self.index.values("label")):
+                return "labels here: " + ", ".join(known)
             if condition.field in ("author", "site") and not condition.negated:
                 near = _like_it(condition.values[0], self.index.values(condition.field))
                 if near:

@@ -1,0 +1,176 @@
+"""Training a classifier on one's own codings, with the shipped corpus or without."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from store.records import ConfigError, NothingFound, UsageError
+
+if TYPE_CHECKING:
+    from nlp.codebook import Codebook
+    from nlp.corpus import CodedSentence
+    from nlp.train import Report
+
+#: Files that a directory of a classifier holds; ``--out`` writes into no directory that holds anything else.
+FILES = {"model.json", "weights.npz", "codebook.toml"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest:
+    """What to train on and where the classifier goes. ``corpus`` adds the shipped one (``None``: if the codebook is its own)."""
+
+    files: Sequence[str]
+    out: Path
+    codebook: Path | None = None
+    corpus: bool | None = None
+    mix: Sequence[str] = ()
+    archive: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The new classifier: held-out figures, what it was made of, and units that coders disagreed on (left out)."""
+
+    name: str
+    sentences: int
+    coded: int
+    disagreed: int
+    report: Report
+    labels: tuple[str, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Precision, recall and F1 of each label on held-out threads, then the macro-F1."""
+        import numpy as np
+
+        counts = np.array(self.report.confusion)
+        rows = []
+        for n, label in enumerate(self.labels):
+            right, called, truly = int(counts[n, n]), int(counts[:, n].sum()), int(counts[n].sum())
+            rows.append(
+                {
+                    "label": label,
+                    "precision": right / called if called else None,
+                    "recall": right / truly if truly else None,
+                    "f1": 2 * right / (called + truly) if called + truly else None,
+                    "sentences": truly,
+                }
+            )
+        whole = {"label": "all (macro)", "f1": self.report.ensemble_f1, "sentences": self.sentences}
+        return [*rows, {"precision": None, "recall": None, **whole}]
+
+
+def train_classifier(request: TrainRequest, tell: Callable[[str], None]) -> Trained:
+    """Train and write the classifier. Raises ``UsageError`` for codings that do not fit, ``NothingFound`` for none."""
+    from cli.config import resolve
+    from nlp.classify import Classifier
+    from nlp.codebook import load_codebook
+    from nlp.encoder import load_encoder
+    from nlp.train import Material, train
+
+    _check_out(request.out)
+    codebook = load_codebook(request.codebook)
+    coded, disagreed = _agreed(_codings(request), codebook)
+    sentences = [*coded, *_more(request, codebook)]
+    if not sentences:
+        raise NothingFound("nothing is coded", hint="chorus sample > to-code.jsonl; chorus label to-code.jsonl")
+    text = request.codebook.read_text(encoding="utf-8") if request.codebook is not None else None
+    material = Material(sentences, codebook, _mix(request.mix, codebook), text)
+    configured = resolve("model").value
+    report = train(request.out, material, load_encoder(configured), configured, tell)
+    name = Classifier.load(request.out).name
+    return Trained(name, len(sentences), len(coded), disagreed, report, codebook.order)
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: is a file")
+    odd = sorted({path.name for path in out.iterdir()} - FILES) if out.is_dir() else []
+    if odd:
+        raise UsageError(f"--out {out}: holds {odd[0]}, which is no part of a classifier", hint="name a new directory")
+
+
+def _codings(request: TrainRequest) -> Iterable[dict[str, Any]]:
+    from cli.jobs.research import read_coded
+
+    if request.files:
+        for path in request.files:
+            yield from read_coded(path)
+    elif request.archive is not None:
+        from store.annotations import current_codings
+        from store.archive import Archive
+
+        yield from current_codings(Archive.open(request.archive))
+
+
+def _agreed(rows: Iterable[dict[str, Any]], codebook: Codebook) -> tuple[list[CodedSentence], int]:
+    """One sentence a unit, with the label that most of its coders gave; units without one are counted and left out."""
+    units: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if row.get("codebook") in (None, codebook.digest):
+            units[str(row["id"])].append(row)
+    found, disagreed = [], 0
+    for name, codings in units.items():
+        votes = Counter(str(row["label"]) for row in codings).most_common()
+        if len(votes) > 1 and votes[0][1] == votes[1][1]:
+            disagreed += 1
+            continue
+        row = next(row for row in codings if row["label"] == votes[0][0])
+        found.append(_sentence(name, row, codebook))
+    return found, disagreed
+
+
+def _sentence(name: str, row: dict[str, Any], codebook: Codebook) -> CodedSentence:
+    from cli.jobs.research import cluster_of
+    from nlp.corpus import CodedSentence, Role
+
+    if not isinstance(row.get("text"), str):
+        raise UsageError(f"unit {name} has no text", hint="train takes the lines that `chorus label` writes")
+    if row["label"] not in codebook.order:
+        raise UsageError(
+            f"unit {name}: label {row['label']!r} is not in the codebook", hint="labels: " + ", ".join(codebook.order)
+        )
+    thread = cluster_of(row)
+    role: Role = "post" if row.get("role") == "post" else "comment"
+    context, code = row.get("context") or None, str(row.get("code") or "")
+    return CodedSentence(name, thread, role, context, row["text"], code, row["label"], thread)
+
+
+def _more(request: TrainRequest, codebook: Codebook) -> list[CodedSentence]:
+    """The shipped corpus, where it was coded with this codebook; else the codebook's own examples."""
+    from nlp.codebook import load_codebook
+    from nlp.corpus import CodedSentence, load_corpus
+
+    shipped = codebook.digest == load_codebook().digest
+    if request.corpus and not shipped:
+        raise ConfigError("--corpus: the shipped corpus is coded with another codebook", hint="leave --corpus out")
+    if shipped:
+        return [] if request.corpus is False else list(load_corpus())
+    group = "codebook"
+    return [
+        CodedSentence(f"{group}:{code.code}:{n}", group, "comment", None, text, code.code, code.label, group)
+        for code in codebook.codes
+        for n, text in enumerate(code.examples)
+    ]
+
+
+def _mix(values: Sequence[str], codebook: Codebook) -> dict[str, float] | None:
+    """``LABEL=SHARE`` each, for every label; shares are brought to a sum of 1."""
+    from nlp.codebook import load_codebook
+    from nlp.train import NATURAL_MIX
+
+    if not values:
+        return dict(NATURAL_MIX) if codebook.digest == load_codebook().digest else None
+    found: dict[str, float] = {}
+    for value in values:
+        label, _, number = value.rpartition("=")
+        try:
+            found[label] = float(number)
+        except ValueError as error:
+            raise UsageError(f"--mix {value}: not LABEL=SHARE") from error
+    if set(found) != set(codebook.order) or min(found.values()) <= 0:
+        raise UsageError("--mix: give a share above 0 for each label", hint="labels: " + ", ".join(codebook.order))
+    return {label: share / sum(found.values()) for label, share in found.items()}

@@ -1,0 +1,119 @@
+"""What goes into the classifier and what comes out of it: items, and what is said of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from store.records import Cue, LabelProbability
+
+#: The columns of the contract, and the labels of the default codebook that they stand for. Another codebook's are null.
+ACTS = {"promo": "self-promotion", "share": "community-sharing", "meta": "meta-talk"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One unit to judge; ``role`` is ``post`` or ``comment``, ``context`` the sentence before or ``None``."""
+
+    id: str
+    text: str
+    context: str | None
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceLabel:
+    """One sentence of an entry, with its place in the entry's text."""
+
+    start: int
+    end: int
+    text: str
+    label: str
+    probabilities: tuple[LabelProbability, ...]
+    abstain: bool
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """One of an entry's ``sentences``."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "text": self.text,
+            "label": self.label,
+            "probabilities": _as_dict(self.probabilities),
+            "abstain": self.abstain,
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """What the model says of one item. ``promo``, ``share``, ``meta`` and the probabilities lie between 0 and 1.
+
+    For an entry the three are the probabilities that at least one of its sentences does it, ``label`` is the first in
+    decision order that a sentence bears without abstaining, ``probabilities`` those of the sentence that decided, and
+    ``shares`` the part of the sentences that bear each label. The three are ``None`` under a codebook without their labels.
+    ``warnings`` say why the model should not be trusted here: see ``nlp.unlike``.
+    """
+
+    id: str
+    label: str
+    promo: float | None
+    share: float | None
+    meta: float | None
+    probabilities: tuple[LabelProbability, ...]
+    abstain: bool
+    cues: tuple[Cue, ...]
+    model: str
+    codebook: str
+    warnings: tuple[str, ...] = ()
+    sentences: tuple[SentenceLabel, ...] | None = None
+    shares: tuple[LabelProbability, ...] | None = None
+
+    def chance(self, label: str) -> float | None:
+        """The probability of a label; ``None`` for one that the codebook does not have."""
+        return next((p.probability for p in self.probabilities if p.label == label), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that the command line promises."""
+        row: dict[str, Any] = {
+            "id": self.id,
+            "label": self.label,
+            "promo": _round(self.promo),
+            "share": _round(self.share),
+            "meta": _round(self.meta),
+            "probabilities": _as_dict(self.probabilities),
+            "abstain": self.abstain,
+            "cues": [{"type": c.type, "text": c.text, "start": c.start, "end": c.end} for c in self.cues],
+            "warnings": list(self.warnings),
+            "model": self.model,
+            "codebook": self.codebook,
+        }
+        if self.sentences is not None:
+            row["sentences"] = [sentence.to_json() for sentence in self.sentences]
+            row["shares"] = _as_dict(self.shares or ())
+        return row
+
+
+def chances_of(values: Mapping[str, float]) -> tuple[LabelProbability, ...]:
+    """Probabilities by label as the records have them."""
+    return tuple(LabelProbability(label=label, probability=value) for label, value in values.items())
+
+
+def at_least_one(chances: Iterable[float | None]) -> float | None:
+    """The probability that at least one of independent acts is there; ``None`` if one is not known."""
+    none = 1.0
+    for chance in chances:
+        if chance is None:
+            return None
+        none *= 1.0 - chance
+    return 1.0 - none
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _as_dict(probabilities: Iterable[LabelProbability]) -> dict[str, float]:
+    return {p.label: round(p.probability, 6) for p in probabilities}
