@@ -28,15 +28,20 @@ MIN_AUTHOR_SENTENCES = 5
 
 
 def read_coded(path: str) -> list[dict[str, Any]]:
-    """Lines of a coded file: ``id``, ``text`` and ``label`` at least. Raises ``UsageError`` naming the line."""
+    """Lines of a coded file: ``id``, ``text`` and ``label`` at least; of each unit and coder the newest that was not withdrawn.
+
+    Raises ``UsageError`` naming the line.
+    """
     import sys
+
+    from store.annotations import newest
 
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as text") from error
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # other line ends may stand within a JSON string
         if not line.strip():
             continue
         try:
@@ -48,7 +53,7 @@ def read_coded(path: str) -> list[dict[str, Any]]:
         rows.append(row)
     if not rows:
         raise NothingFound(f"{path}: no coded lines in it")
-    return rows
+    return newest(rows)
 
 
 def cluster_of(row: dict[str, Any]) -> str:
@@ -81,14 +86,19 @@ def evaluate_file(path: str, model: Path | None = None) -> dict[str, Any]:
     return {**found, "model": classifier.name, "codebook": classifier.codebook}
 
 
-def agreement_of(paths: Iterable[str]) -> list[dict[str, Any]]:
-    """Agreement over coded files: ``coder`` of each line, else the file's name; overall, one label against the rest, pairs."""
+def agreement_of(
+    paths: Iterable[str], archive: Path | None = None, codebook: Path | None = None
+) -> list[dict[str, Any]]:
+    """Agreement over coded files, without any over the archive's annotations: overall, one label against the rest, pairs.
+
+    Of each unit the newest coding of each coder counts (``coder`` of the line, else the file's name). Raises ``UsageError``
+    if they were made with several codebooks and ``codebook`` does not choose one.
+    """
     from nlp.research.agreement import agreement, cohen
 
     units: dict[str, dict[str, str]] = defaultdict(dict)
-    for path in paths:
-        for row in read_coded(path):
-            units[str(row["id"])][str(row.get("coder") or Path(path).stem)] = row["label"]
+    for row in _one_codebook(_codings(paths, archive), codebook):
+        units[str(row["id"])][str(row["coder"])] = row["label"]
     codes = list(units.values())
     if not any(len(unit) > 1 for unit in codes):
         raise NothingFound("no unit was coded twice", hint="give two files that code the same ids, or lines with coder")
@@ -104,6 +114,40 @@ def agreement_of(paths: Iterable[str]) -> list[dict[str, Any]]:
             same = sum(a == b for a, b in pairs) / len(pairs) if pairs else None
             rows.append({"what": f"{one} and {other}", "units": len(pairs), "kappa": cohen(pairs), "agreement": same})
     return rows
+
+
+def _codings(paths: Iterable[str], archive: Path | None) -> list[dict[str, Any]]:
+    """The newest codings in the files, each with its coder; without files, in the archive."""
+    from store.annotations import current_codings, newest
+    from store.archive import Archive
+
+    rows = [{**row, "coder": row.get("coder") or Path(path).stem} for path in paths for row in read_coded(path)]
+    if rows or archive is None:
+        return newest(rows)
+    found = current_codings(Archive.open(archive))
+    if not found:
+        raise NothingFound(f"{archive}: nobody has coded in it", hint="chorus label, or name files of codings")
+    return found
+
+
+def _one_codebook(rows: list[dict[str, Any]], chosen: Path | None) -> list[dict[str, Any]]:
+    """The codings made with one codebook, and those that do not say with which: labels of two mean different things."""
+    from nlp.codebook import load_codebook
+
+    names = {str(row["codebook"]): _codebook_name(row) for row in rows if row.get("codebook")}
+    if chosen is None:
+        if len(names) > 1:
+            said = "; ".join(sorted(names.values()))
+            raise UsageError(f"coded with {len(names)} codebooks: {said}", hint="--codebook FILE chooses one")
+        return rows
+    digest = load_codebook(chosen).digest
+    return [row for row in rows if row.get("codebook") in (None, digest)]
+
+
+def _codebook_name(row: dict[str, Any]) -> str:
+    return (
+        f"{row.get('codebook_name') or 'a codebook'} {row.get('codebook_version') or ''} ({str(row['codebook'])[:14]})"
+    )
 
 
 def _agreement_row(what: str, found: Any) -> dict[str, Any]:
