@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp.attention import Attention, Reader
 from nlp.codebook import DEFAULT, Codebook, load_codebook
 from nlp.cues import cue_types, find_cues_in
-from nlp.encoder import Encoder, default_encoder, load_encoder
-from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, blocks, features, rules_digest
+from nlp.encoder import Encoder, OnnxEncoder, default_encoder, load_encoder
+from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, base_of, blocks, features, rules_digest
 from nlp.heads import Heads
 from nlp.judgement import ACTS, Classification, Item, SentenceLabel, at_least_one, chances_of
 from nlp.segment import Span, split_sentences
@@ -119,7 +120,7 @@ class Classifier:
 
     def _unlike(self, x: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which sentences lie beyond the limit that training found."""
-        vectors = x[:, : self._encoder.dimensions] / EMBEDDING_WEIGHT
+        vectors = x[:, : base_of(self._encoder)] / EMBEDDING_WEIGHT
         return np.asarray(distances(vectors, self._centres) > self._info["unlike_beyond"])
 
     def explain(self, item: Item) -> list[dict[str, Any]]:
@@ -131,7 +132,7 @@ class Classifier:
         cues = next(iter(find_cues_in([item.text])))
         row = features([Sentence(item.text, item.context, item.role)], [cues], self._encoder)[0]
         found, start = [], 0
-        for part, width in blocks(self._encoder.dimensions):
+        for part, width in blocks(base_of(self._encoder)):
             inside = slice(start, start + width)
             added = row[inside] @ self._heads.weights[inside]
             numbers = zip(self.labels, (added - added.mean()).tolist(), strict=True)
@@ -237,7 +238,7 @@ def encoder_of(folder: Path | None = None, configured: str | None = None) -> Enc
     )
     for find in tries:
         try:
-            found = find()
+            found = reading(find(), place)
             if found.fingerprint == wanted:
                 return found
         except ModelUnavailable:
@@ -245,6 +246,13 @@ def encoder_of(folder: Path | None = None, configured: str | None = None) -> Enc
     raise ModelUnavailable(
         f"{place}: its encoder {wanted} is not to be found", hint="set CHORUS_MODEL to the directory that holds it"
     )
+
+
+def reading(encoder: Encoder, place: Path) -> Encoder:
+    """The encoder with the attention of the classifier in ``place``, where it has one and the encoder shows its middle layer."""
+    with np.load(place / "weights.npz", allow_pickle=False) as arrays:
+        attention = Attention.from_arrays(arrays)
+    return Reader(encoder, attention) if attention is not None and isinstance(encoder, OnnxEncoder) else encoder
 
 
 def _info(place: Path) -> dict[str, Any]:

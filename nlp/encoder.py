@@ -56,7 +56,8 @@ class OnnxEncoder:
         self._use = use
 
     @cached_property
-    def _model(self) -> OnnxModel:
+    def model(self) -> OnnxModel:
+        """What runs it."""
         return OnnxModel(self._files, self._use)
 
     @property
@@ -73,13 +74,17 @@ class OnnxEncoder:
         """Unit vectors, shape (texts, dimensions). Texts beyond the model's 256 word pieces are cut, as it was trained."""
         out = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for start in range(0, len(texts), CHUNK):
-            part = [self._tokens(text) for text in texts[start : start + CHUNK]]
-            out[start : start + len(part)] = self._model.pooled(part)
+            part = self.tokens(texts[start : start + CHUNK])
+            out[start : start + len(part)] = self.model.pooled(part)
         out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
         return out
 
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """The word pieces of each text, by their numbers."""
+        return [self._tokens(text) for text in texts]
+
     def _tokens(self, text: str) -> list[int]:
-        ids: list[int] = self._model.tokenizer.encode(clean_text(text)).ids
+        ids: list[int] = self.model.tokenizer.encode(clean_text(text)).ids
         if len(ids) > self._files.max_tokens:
             ids = [*ids[: self._files.max_tokens - 1], ids[-1]]
         return ids

@@ -20,7 +20,7 @@ from nlp.signs import sign_columns, sign_names
 from store.records import Cue
 
 #: Raised with every change of what a column means; a model made for another version is refused.
-VERSION = 2
+VERSION = 3
 
 #: Word n-grams are hashed into so many columns. 4,096 kept collisions from costing anything measurable on the corpus.
 HASH_COLUMNS = 4096
@@ -108,23 +108,32 @@ def rules_digest() -> str:
 
 
 def features(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], encoder: Encoder) -> Matrix:
-    """The feature matrix, float32, shape (sentences, ``columns(encoder.dimensions)``)."""
+    """The feature matrix, float32, shape (sentences, ``columns(base)`` + what the encoder gives beyond a text's vector).
+
+    ``base`` is the length of that vector: all that an encoder gives, but for ``nlp.attention.Reader``.
+    """
     texts = [sentence.text for sentence in sentences]
     contexts = [sentence.context or "" for sentence in sentences]
     unique = sorted(set(texts) | {text for text in contexts if text})
     vectors = dict(zip(unique, encoder.encode(unique), strict=True))
-    zero = np.zeros(encoder.dimensions, np.float32)
+    zero, base = np.zeros(encoder.dimensions, np.float32), base_of(encoder)
     own = np.stack([vectors[text] if text.strip() else zero for text in texts])
     before = np.stack([vectors[text] if text else zero for text in contexts])
     parts = [
-        own * EMBEDDING_WEIGHT,
-        before * CONTEXT_WEIGHT,
+        own[:, :base] * EMBEDDING_WEIGHT,
+        before[:, :base] * CONTEXT_WEIGHT,
         ngrams(texts) * NGRAM_WEIGHT,
         cue_columns(cues) * CUE_WEIGHT,
         sign_columns(texts) * SIGN_WEIGHT,
         surface(sentences) * SURFACE_WEIGHT,
+        own[:, base:],
     ]
     return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def base_of(encoder: Encoder) -> int:
+    """The length of a text's vector within what the encoder gives."""
+    return int(getattr(encoder, "base", encoder.dimensions))
 
 
 def ngrams(texts: Sequence[str]) -> Matrix:

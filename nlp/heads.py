@@ -6,7 +6,7 @@ The regression explains (its score is a sum over features); the networks see wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,37 +14,50 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+#: Networks see more than the regression does, which in turn keeps to what it has seen often.
+DEEP_PART = 0.65
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One hidden layer: ``x @ inner + inner_bias``, GELU, ``@ outer + outer_bias``."""
+    """One hidden layer: what attention pooled beside ``x @ inner + inner_bias``, GELU, ``@ outer + outer_bias``."""
 
     inner: Floats
     inner_bias: Floats
     outer: Floats
     outer_bias: Floats
 
-    def scores(self, x: Floats) -> Floats:
+    @property
+    def pooled(self) -> int:
+        """How many of its inputs come from attention."""
+        return len(self.outer) - len(self.inner_bias)
+
+    def scores(self, pooled: Floats, x: Floats) -> Floats:
         """Unnormalised scores, shape (rows, labels)."""
-        hidden = gelu(x @ self.inner + self.inner_bias)
+        hidden = gelu(np.concatenate([pooled, x @ self.inner + self.inner_bias], axis=1))
         return np.asarray(hidden @ self.outer + self.outer_bias, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """``weights`` (columns, labels) and ``bias`` of the regression, and the networks."""
+    """``weights`` (columns, labels) and ``bias`` of the regression, and the networks.
+
+    Behind the columns that the regression sees stand those that attention pooled, network by network.
+    """
 
     weights: Floats
     bias: Floats
     networks: tuple[Network, ...]
 
     def log_probabilities(self, x: Floats) -> NDArray[np.float64]:
-        """Half the regression's, half the networks' mean; shape (rows, labels), not normalised."""
-        linear = log_softmax((x @ self.weights + self.bias).astype(np.float64))
-        if not self.networks:
-            return linear
-        deep = [log_softmax(network.scores(x).astype(np.float64)) for network in self.networks]
-        return np.asarray((linear + sum(deep) / len(deep)) / 2)
+        """The regression's and the networks' mean, joined; shape (rows, labels), not normalised."""
+        plain, start = x[:, : len(self.weights)], len(self.weights)
+        linear = log_softmax((plain @ self.weights + self.bias).astype(np.float64))
+        deep = []
+        for network in self.networks:
+            deep.append(log_softmax(network.scores(x[:, start : start + network.pooled], plain).astype(np.float64)))
+            start += network.pooled
+        return join(linear, deep)
 
     def arrays(self) -> dict[str, NDArray[np.float16] | Floats]:
         """For ``numpy.savez``: matrices in half precision (no label of the corpus changes), biases whole."""
@@ -62,6 +75,13 @@ class Heads:
         parts = ("inner", "inner_bias", "outer", "outer_bias")
         networks = tuple(Network(*(arrays[f"{part}{n}"].astype(np.float32) for part in parts)) for n in range(count))
         return cls(arrays["weights"].astype(np.float32), arrays["bias"].astype(np.float32), networks)
+
+
+def join(linear: NDArray[np.float64], deep: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Log probabilities of the regression and of the networks as one: the networks together have ``DEEP_PART`` of the say."""
+    if not deep:
+        return linear
+    return np.asarray((1 - DEEP_PART) * linear + DEEP_PART * sum(deep) / len(deep))
 
 
 def gelu(x: Floats) -> Floats:

@@ -37,7 +37,7 @@ __all__ = ["OnnxModel", "Use", "cache_root", "cached_onnx", "clean_text", "token
 TOKEN_BUDGET = 2_048
 
 #: The exporter's format; part of the cache's name, so that a new graph never meets an old file.
-GRAPH_VERSION = 2
+GRAPH_VERSION = 3
 
 #: A tokenizer reads a whole text before it cuts it to 256 pieces; nobody's 256 word pieces fill this many characters.
 MAX_CHARACTERS = 16_000
@@ -146,6 +146,15 @@ class OnnxModel:
             rows = [inputs[i] for i in batch]
             out[batch] = self._session.run(["pooled"], _arrays(rows))[0]
         return out
+
+    def states(
+        self, inputs: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
+        """By batches: which inputs, their pooled vectors, the middle layer's states (inputs, tokens, width), and their mask."""
+        for batch in token_batches([len(ids) for ids in inputs]):
+            arrays = _arrays([inputs[i] for i in batch])
+            pooled, middle = self._session.run(["pooled", "middle"], arrays)
+            yield batch, pooled, middle, arrays["attention_mask"]
 
 
 def _options(threads: int) -> onnxruntime.SessionOptions:
