@@ -25,7 +25,8 @@ Try `chorus demo`, or: chorus harvest https://blog.example/a-post/ -a my-archive
 #: Modules of ``cli.commands``, in the order in which ``--help`` lists them.
 COMMANDS = (
     *("demo", "harvest", "import", "login", "extract", "threads", "show", "diff", "classify", "search", "export"),
-    *("sample", "label", "agreement", "train", "evaluate", "estimate", "kwic", "keyness", "topics", "duplicates"),
+    *("sample", "label", "agreement", "train", "evaluate", "estimate", "report"),
+    *("kwic", "keyness", "topics", "duplicates"),
     *("runs", "verify", "replay", "wacz", "rebuild", "status", "codebook", "doctor", "config"),
 )
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from nlp.encoder import Encoder, OnnxEncoder, default_encoder, load_encoder
 from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, base_of, blocks, features, rules_digest
 from nlp.heads import Heads
 from nlp.judgement import ACTS, Classification, Item, SentenceLabel, at_least_one, chances_of
+from nlp.page import in_pages, page_mix
 from nlp.segment import Span, split_sentences
 from nlp.signs import sign_names
 from nlp.unlike import UNLIKE, distances, other_language
@@ -93,30 +95,60 @@ class Classifier:
 
     def classify(self, items: Iterable[Item]) -> Iterator[Classification]:
         """Judge each item as one sentence; results come in order, with flat memory."""
-        for batch in _batches(items):
-            yield from self._judge(batch)
+        failed: list[ChorusError] = []
+        for page in in_pages(_until_error(items, failed), BATCH):
+            yield from self._judge(page)
+        if failed:
+            raise failed[0]
 
     def classify_entries(self, items: Iterable[Item]) -> Iterator[Classification]:
         """Judge each item as a whole comment or post, sentence by sentence."""
-        for item in items:
-            spans = split_sentences(item.text)
-            found = list(self.classify(_as_items(item, spans)))
-            yield self._roll_up(item, spans, found)
+        waiting: deque[tuple[Item, list[Span]]] = deque()
+
+        def sentences() -> Iterator[Item]:
+            for item in items:
+                spans = split_sentences(item.text)
+                waiting.append((item, spans))
+                yield from _as_items(item, spans)
+
+        found: list[Classification] = []
+        for one in self.classify(sentences()):
+            yield from self._silent(waiting)
+            found.append(one)
+            if len(found) == len(waiting[0][1]):
+                yield self._roll_up(*waiting.popleft(), found)
+                found = []
+        yield from self._silent(waiting)
+
+    def _silent(self, waiting: deque[tuple[Item, list[Span]]]) -> Iterator[Classification]:
+        """Entries without a sentence, as far as they are next."""
+        while waiting and not waiting[0][1]:
+            yield self._roll_up(*waiting.popleft(), [])
 
     def _judge(self, items: list[Item]) -> Iterator[Classification]:
-        cues = list(find_cues_in(item.text for item in items))
-        x = features([Sentence(i.text, i.context, i.role) for i in items], cues, self._encoder)
-        far = self._unlike(x)
-        for item, row, found, unlike in zip(items, self.probabilities(x), cues, far, strict=True):
+        cues: list[tuple[Cue, ...]] = []
+        chances, far = [], []
+        for start in range(0, len(items), BATCH):
+            part = items[start : start + BATCH]
+            cues += (found := list(find_cues_in(item.text for item in part)))
+            x = features([Sentence(i.text, i.context, i.role) for i in part], found, self._encoder)
+            chances.append(softmax(self._heads.log_probabilities(x) / self._info["temperature"]))
+            far.append(self._unlike(x))
+        rows = self._in_view_of(np.concatenate(chances), items)
+        for item, row, own, unlike in zip(items, rows, cues, np.concatenate(far), strict=True):
             if not _WORD.search(item.text):
                 yield self._nothing(item)
             else:
-                yield self._result(item, row, found, _warnings(item, unlike=bool(unlike)))
+                yield self._result(item, row, own, _warnings(item, unlike=bool(unlike)))
 
-    def probabilities(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Calibrated probabilities from features, shape (sentences, labels); rows sum to 1."""
-        scores = self._heads.log_probabilities(x)
-        return softmax(scores / self._info["temperature"] + np.array(self._info["prior_shift"]))
+    def _in_view_of(self, chances: NDArray[np.float64], items: list[Item]) -> NDArray[np.float64]:
+        """Probabilities for the mix of labels on the items' page, or for the natural one."""
+        mix = softmax(np.array([self._info["prior_shift"]]))[0]
+        words = np.array([_WORD.search(item.text) is not None for item in items])
+        if items[0].page is not None and words.any():
+            mix = page_mix(chances[words], mix)
+        weighed = chances * mix
+        return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
     def _unlike(self, x: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which sentences lie beyond the limit that training found."""
@@ -275,27 +307,18 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Batches of items. An error in their source comes up only after what stood before it has been judged."""
-    batch: list[Item] = []
+def _until_error(items: Iterable[Item], failed: list[ChorusError]) -> Iterator[Item]:
+    """The items; an error in their source goes to ``failed``, so that what stood before it is judged first."""
     try:
-        for item in items:
-            batch.append(item)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-    except ChorusError:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
+        yield from items
+    except ChorusError as error:
+        failed.append(error)
 
 
 def _as_items(item: Item, spans: list[Span]) -> Iterator[Item]:
     before = item.context
     for span in spans:
-        yield Item(item.id, span.text, before, item.role)
+        yield Item(item.id, span.text, before, item.role, item.page)
         before = span.text
 
 

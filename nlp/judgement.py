@@ -14,12 +14,16 @@ ACTS = {"promo": "self-promotion", "share": "community-sharing", "meta": "meta-t
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One unit to judge; ``role`` is ``post`` or ``comment``, ``context`` the sentence before or ``None``."""
+    """One unit to judge; ``role`` is ``post`` or ``comment``, ``context`` the sentence before or ``None``.
+
+    Consecutive items of one ``page`` (any name; ``None``: not known) are judged in view of one another (``nlp.page``).
+    """
 
     id: str
     text: str
     context: str | None
     role: str
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

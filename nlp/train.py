@@ -31,6 +31,7 @@ from nlp.cues import find_cues_in
 from nlp.encoder import Encoder, OnnxEncoder, default_encoder
 from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, features, rules_digest
 from nlp.fitting import FOLDS, Data, Matrix, cross_validate, fit, sample_weights
+from nlp.page import page_mix
 from nlp.unlike import familiar_centres
 from store.records import UsageError
 
@@ -95,7 +96,7 @@ def log_loss(scores: NDArray[np.float64], y: NDArray[np.int64], weights: NDArray
     return float(np.average(-np.log(softmax(scores)[np.arange(len(y)), y] + 1e-12), weights=weights))
 
 
-def choose(data: Data, sentences: Sequence[CodedSentence]) -> Report:
+def choose(data: Data, sentences: Sequence[CodedSentence], natural: NDArray[np.float64]) -> Report:
     """Strength by macro-F1 on held-out threads, temperature by log loss on held-out writers."""
     from sklearn.metrics import confusion_matrix, f1_score
 
@@ -105,15 +106,25 @@ def choose(data: Data, sentences: Sequence[CodedSentence]) -> Report:
     best = max(f1, key=lambda s: (round(f1[s], 3), -s))
     deep = cross_validate(data, threads, best, deep=True)
     apart = cross_validate(data, writers, best, deep=True) if len(set(writers)) > 1 else deep
+    # real pages are harder than held-out writers: never surer than the heads are
+    temperature = max(1.0, temperature_of(apart, data.y, data.weights))
     return Report(
         macro_f1=f1,
         ensemble_f1=float(f1_score(data.y, deep.argmax(1), average="macro")),
         apart_f1=float(f1_score(data.y, apart.argmax(1), average="macro")),
         strength=best,
-        # real pages are harder than held-out writers: never surer than the heads are
-        temperature=max(1.0, temperature_of(apart, data.y, data.weights)),
-        confusion=confusion_matrix(data.y, deep.argmax(1)).tolist(),
+        temperature=temperature,
+        confusion=confusion_matrix(data.y, as_in_use(softmax(deep / temperature), threads, natural)).tolist(),
     )
+
+
+def as_in_use(chances: NDArray[np.float64], threads: Sequence[str], natural: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The label that each sentence would get, judged in view of its thread."""
+    called, groups = np.zeros(len(chances), np.int64), np.array(threads)
+    for thread in sorted(set(threads)):
+        rows = np.flatnonzero(groups == thread)
+        called[rows] = (chances[rows] * page_mix(chances[rows], natural)).argmax(axis=1)
+    return called
 
 
 def check(material: Material) -> None:
@@ -153,7 +164,7 @@ def train(
     tell(f"encoding {len(what.sentences):,} sentences")
     data = prepare(what, encoder)
     tell("cross-validating")
-    report = choose(data, what.sentences)
+    report = choose(data, what.sentences, softmax(prior_shift(what)[None])[0])
     tell("training")
     heads, attention = fit(data, report.strength).parts()
     threads = [s.thread for s in what.sentences]

@@ -587,7 +587,7 @@ def test_a_killed_run_shows_as_died_and_the_next_one_completes_it(archive: Path)
     code = (
         "import os, sys, cli.jobs.classify as m; from pathlib import Path; m.ENTRIES_PER_COMMIT = 2\n"
         "from store.tables import Tables; old = Tables.add_labels; seen = []\n"
-        "def add(self, labels):\n    seen.append(old(self, labels))\n    if len(seen) == 2: os.kill(os.getpid(), 9)\n"
+        "def add(self, labels):\n    seen.append(old(self, labels))\n    if len(seen) == 1: os.kill(os.getpid(), 9)\n"
         "Tables.add_labels = add; m.classify_archive(Path(sys.argv[1]), quiet=True)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(archive)], check=False).returncode == -9

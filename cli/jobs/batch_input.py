@@ -62,6 +62,10 @@ class Source:
         return "row" if self.format == "parquet" else "line"
 
 
+#: Columns that may say which page a row stands on, the first that is there (see ``nlp.page``).
+PAGE_COLUMNS = ("thread_id", "thread", "page")
+
+
 @dataclass(frozen=True, slots=True)
 class InputRow:
     """One row: what to classify, or the ``error`` for which it cannot be. ``number`` is its line, or in Parquet its row.
@@ -247,7 +251,8 @@ def _row(row: Mapping[str, Any], number: int, source: Source) -> InputRow:
         broken = source.id_column not in row or not isinstance(row.get(source.text_column), str)
         return InputRow(number, kept, error=what, broken=broken)
     role = ROLES[str(row.get("role") or "").strip().lower()]
-    return InputRow(number, name, Item(str(name), row[source.text_column], row.get("context") or None, role))
+    page = next((str(row[key]) for key in PAGE_COLUMNS if row.get(key)), None)
+    return InputRow(number, name, Item(str(name), row[source.text_column], row.get("context") or None, role, page))
 
 
 def _name(value: object) -> str | None:

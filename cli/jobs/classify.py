@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,15 +133,33 @@ def _where(tables: Tables, conditions: Iterable[Condition]) -> str:
     return where
 
 
-def _waiting(tables: Tables, classifier: Classifier, unit: str, where: str) -> Iterator[Entry]:
-    """Entries with text that this model has not labelled yet, streamed in the table's order, which does not change."""
+def _done(tables: Tables, classifier: Classifier, unit: str) -> set[bytes]:
+    """Revisions that this model has labelled."""
     from store.filters import quote
 
     labels = f"unit = {quote(unit)} AND model = {quote(classifier.name)} AND codebook = {quote(classifier.codebook)}"
-    done = {bytes.fromhex(row["revision_id"]) for row in tables.rows("labels", labels, ["revision_id"])}
+    return {bytes.fromhex(row["revision_id"]) for row in tables.rows("labels", labels, ["revision_id"])}
+
+
+def _waiting(tables: Tables, done: set[bytes], where: str) -> Counter[str]:
+    """Threads with entries that wait for labels, in the table's order, which does not change; and how many wait in each."""
+    found: Counter[str] = Counter()
     for entry in tables.iter_entries(where):
         if entry.text.strip() and bytes.fromhex(entry.revision_id) not in done:
-            yield entry
+            found[entry.thread_id] += 1
+    return found
+
+
+def _in_batches(waiting: Counter[str]) -> Iterator[list[str]]:
+    """Threads with together ``ENTRIES_PER_COMMIT`` waiting entries or a little more."""
+    batch: list[str] = []
+    for thread in waiting:
+        batch.append(thread)
+        if sum(waiting[one] for one in batch) >= ENTRIES_PER_COMMIT:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _label_all(
@@ -153,17 +171,34 @@ def _label_all(
     run: RunRecorder,
     quiet: bool,
 ) -> None:
-    waiting = _waiting(tables, classifier, unit, where)
-    total = sum(1 for _ in _waiting(tables, classifier, unit, where)) if not quiet else None
+    """Thread by thread: what a thread is about tells what its sentences are likely to do, so all of it is judged together,
+    whatever was labelled before. Where a run stopped and went on does not show in the labels."""
+    done = _done(tables, classifier, unit)
+    waiting = _waiting(tables, done, where)
     run.counts.update({"entries": 0, "labels": 0})
-    with Progress("entries classified", total, quiet=quiet) as progress:
-        while batch := list(islice(waiting, ENTRIES_PER_COMMIT)):
-            labels = list(_labels(batch, classifier, encoder, unit, run.run_id))
+    with Progress("entries classified", sum(waiting.values()), quiet=quiet) as progress:
+        for threads in _in_batches(waiting):
+            entries = _entries(tables, threads, "state = 'visible'")
+            wanted = {e.revision_id for e in _entries(tables, threads, where)}
+            wanted = {name for name in wanted if bytes.fromhex(name) not in done}
+            labels = [
+                one for one in _labels(entries, classifier, encoder, unit, run.run_id) if one.revision_id in wanted
+            ]
             tables.add_labels(labels)
-            run.counts["entries"] += len(batch)
+            entries_done = sum(waiting[thread] for thread in threads)
+            run.counts["entries"] += entries_done
             run.counts["labels"] += len(labels)
             run.counts.update({"texts encoded": encoder.encoded, "texts from cache": encoder.found})
-            progress.step(len(batch))
+            progress.step(entries_done)
+
+
+def _entries(tables: Tables, threads: list[str], where: str) -> list[Entry]:
+    """Entries with text of these threads, thread by thread, each in its own order."""
+    from store.filters import is_in
+
+    place = {thread: n for n, thread in enumerate(threads)}
+    found = (e for e in tables.iter_entries(f"({where}) AND {is_in('thread_id', threads)}") if e.text.strip())
+    return sorted(found, key=lambda e: (place[e.thread_id], e.position, e.revision_id))
 
 
 def _labels(
@@ -174,7 +209,7 @@ def _labels(
     if unit == "entry":
         from nlp.classify import Item
 
-        items = [Item(id=e.revision_id, text=e.text, context=None, role=_role(e)) for e in entries]
+        items = [Item(e.revision_id, e.text, None, _role(e), e.thread_id) for e in entries]
         for entry, result in zip(entries, classifier.classify_entries(items), strict=True):
             yield _label(entry, result, classifier, unit, run_id, 0, len(entry.text))
         return
@@ -195,7 +230,7 @@ def _sentences(entry: Entry) -> Iterator[tuple[Item, int, int]]:
     before: str | None = None
     for span in split_sentences(entry.text):
         name = f"{entry.revision_id}:{span.start}"
-        yield Item(id=name, text=span.text, context=before, role=_role(entry)), span.start, span.end
+        yield Item(name, span.text, before, _role(entry), entry.thread_id), span.start, span.end
         before = span.text
 
 

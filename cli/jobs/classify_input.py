@@ -94,7 +94,9 @@ class Judge:
 
     def judge(self, chunk: list[InputRow]) -> list[dict[str, Any]]:
         """One result for each row: the model's, or one that says why there is none."""
-        items = [row.item for row in chunk if row.item is not None]
+        from nlp.page import on_pages
+
+        items = on_pages([row.item for row in chunk if row.item is not None], str(chunk[0].number))
         self._encoder.hold(self._texts(items))
         results = self._results(items)
         return [self._failed(row) if row.item is None else next(results) for row in chunk]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,7 @@ def evaluate_file(path: str, model: Path | None = None) -> dict[str, Any]:
     """Classify the texts of a coded file with the classifier in ``model`` and compare with its labels."""
     from cli.jobs.model import load_classifier
     from nlp.classify import Item
+    from nlp.page import on_pages
     from nlp.research.evaluate import Judged, evaluate
 
     rows = read_coded(path)
@@ -77,10 +78,12 @@ def evaluate_file(path: str, model: Path | None = None) -> dict[str, Any]:
         )
     if any(not isinstance(row.get("text"), str) for row in rows):
         raise UsageError(f"{path}: each line needs its text to be classified")
-    items = (Item(str(r["id"]), r["text"], r.get("context") or None, r.get("role") or "comment") for r in rows)
+    items = [
+        Item(str(r["id"]), r["text"], r.get("context") or None, r.get("role") or "comment", cluster_of(r)) for r in rows
+    ]
     judged = [
         Judged(row["label"], one.label, max(p.probability for p in one.probabilities), cluster_of(row))
-        for row, one in zip(rows, classifier.classify(items), strict=True)
+        for row, one in zip(rows, classifier.classify(on_pages(items, path)), strict=True)
     ]
     found = evaluate(judged, classifier.labels)
     return {**found, "model": classifier.name, "codebook": classifier.codebook}
@@ -167,7 +170,6 @@ def estimate_archive(path: Path, by: str, gold: str | None, model: Path | None =
     import numpy as np
 
     from cli.jobs.model import load_classifier
-    from nlp.research.estimate import estimate
     from store.archive import Archive
     from store.tables import Tables
 
@@ -179,13 +181,29 @@ def estimate_archive(path: Path, by: str, gold: str | None, model: Path | None =
     calls = _calls(tables, classifier, by)
     if not calls:
         raise NothingFound("no sentence is labelled by this model", hint="chorus classify")
+    counts = {
+        group: [np.bincount(found, minlength=len(classifier.labels)) for found in clusters.values()]
+        for group, clusters in sorted(calls.items())
+    }
+    rows = estimate_rows(by, counts, classifier.labels, held_out)
+    return {"rows": rows, "about": about_estimates(classifier, held_out, source)}
+
+
+def estimate_rows(
+    by: str, counts: Mapping[str, Sequence[NDArray[np.int64]]], labels: Sequence[str], held_out: NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    """A row for each group and label. ``counts`` has for each group how often each label was called, thread by thread.
+
+    Authors with too few sentences are left out.
+    """
+    from nlp.research.estimate import estimate
+
     rows = []
-    for group, clusters in sorted(calls.items()):
-        counts = [np.bincount(found, minlength=len(classifier.labels)) for found in clusters.values()]
-        if by == "author" and sum(int(c.sum()) for c in counts) < MIN_AUTHOR_SENTENCES:
+    for group, clusters in counts.items():
+        if by == "author" and sum(int(c.sum()) for c in clusters) < MIN_AUTHOR_SENTENCES:
             continue
-        found = estimate(counts, held_out)
-        for n, label in enumerate(classifier.labels):
+        found = estimate(clusters, held_out)
+        for n, label in enumerate(labels):
             low, high = found.intervals[n] if found.intervals else (None, None)
             rows.append(
                 {
@@ -199,7 +217,7 @@ def estimate_archive(path: Path, by: str, gold: str | None, model: Path | None =
                     "high": _rounded(high),
                 }
             )
-    return {"rows": rows, "about": _about(classifier, held_out, source)}
+    return rows
 
 
 def _rounded(share: float | None) -> float | None:
@@ -207,7 +225,8 @@ def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 5)
 
 
-def _about(classifier: Any, held_out: NDArray[np.int64], source: str) -> dict[str, Any]:
+def about_estimates(classifier: Any, held_out: NDArray[np.int64], source: str) -> dict[str, Any]:
+    """What estimates rest on: whose labels, which model and codebook, the confusion's source, its error and meta-talk's."""
     labels = list(classifier.labels)
     right = float(held_out.trace() / held_out.sum())
     meta = None
@@ -230,6 +249,13 @@ def _confusion(classifier: Any, gold: str | None, model: Path | None) -> tuple[N
 
     if gold is not None:
         return np.array(evaluate_file(gold, model)["confusion"]), gold
+    return own_confusion(classifier)
+
+
+def own_confusion(classifier: Any) -> tuple[NDArray[np.int64], str]:
+    """The confusion on held-out training texts, and the words for it. Raises ``ConfigError`` if the model brings none."""
+    import numpy as np
+
     own = classifier.held_out
     if own is None:
         raise ConfigError("the model brings no held-out confusion", hint="--gold FILE with coded sentences")

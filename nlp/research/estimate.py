@@ -47,28 +47,37 @@ def estimate(calls: Sequence[NDArray[np.int64]], confusion: NDArray[np.int64], *
     intervals = None
     if len(parts) > 1:
         rng = np.random.default_rng(seed)
-        draws = np.stack([_draw(parts, confusion, rng) for _ in range(DRAWS)])
+        drawn = [_draw(parts, confusion, rng) for _ in range(DRAWS)]
+        draws = true_mixes(np.stack([calls for calls, _ in drawn]), np.stack([rates for _, rates in drawn]))
         low, high = np.quantile(draws, (LOW, HIGH), axis=0)
         intervals = tuple(zip(low.tolist(), high.tolist(), strict=True))
     raw = total / max(total.sum(), 1.0)
     return Estimate(int(total.sum()), len(parts), tuple(raw.tolist()), tuple(corrected.tolist()), intervals)
 
 
-def _draw(parts: Floats, confusion: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def _draw(parts: Floats, confusion: NDArray[np.int64], rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Calls of drawn clusters, and drawn rates."""
     chosen = parts[rng.integers(len(parts), size=len(parts))].sum(axis=0)
-    rates = np.stack([rng.dirichlet(row + 0.5) for row in confusion])
-    return true_mix(chosen, rates)
+    return chosen, np.stack([rng.dirichlet(row + 0.5) for row in confusion])
 
 
 def true_mix(calls: Floats, rates: Floats) -> Floats:
     """The mix of true labels under which ``calls`` are likeliest; ``rates[t, c]`` is the chance that ``t`` is called ``c``."""
-    mix = np.full(len(rates), 1.0 / len(rates))
+    return np.asarray(true_mixes(calls[None], rates[None])[0])
+
+
+def true_mixes(calls: Floats, rates: Floats) -> Floats:
+    """``true_mix`` of many at once: ``calls[n, c]`` and ``rates[n, t, c]``; each goes on until it moves no more."""
+    mixes = np.full(rates.shape[:2], 1.0 / rates.shape[1])
+    going = np.arange(len(mixes))
     for _ in range(STEPS):
-        joint = mix[:, None] * rates
-        share = joint / np.maximum(joint.sum(axis=0, keepdims=True), 1e-300)
-        fresh = (share * calls).sum(axis=1)
-        fresh /= max(float(fresh.sum()), 1e-300)
-        if np.abs(fresh - mix).max() < TOLERANCE:
-            return np.asarray(fresh)
-        mix = fresh
-    return mix
+        joint = mixes[going][:, :, None] * rates[going]
+        share = joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
+        fresh = (share * calls[going][:, None, :]).sum(axis=2)
+        fresh /= np.maximum(fresh.sum(axis=1, keepdims=True), 1e-300)
+        moved = np.abs(fresh - mixes[going]).max(axis=1)
+        mixes[going] = fresh
+        going = going[moved >= TOLERANCE]
+        if not len(going):
+            break
+    return mixes
