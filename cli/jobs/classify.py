@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from store.tables import Tables
 
 #: Entries labelled between two commits: what a crash costs at most is this much work.
-ENTRIES_PER_COMMIT = 256
+ENTRIES_PER_COMMIT = 1_024
 
 ROLES = {"post": "post"}
 
