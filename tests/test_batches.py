@@ -24,7 +24,8 @@ from cli.commands import runs as runs_command
 from cli.jobs import batch_input, classify_input
 from cli.jobs.batch_input import Source, read_rows
 from cli.jobs.batch_output import manifest_path
-from cli.jobs.classify import Narrowed, classify_archive
+from cli.jobs.classify import classify_archive
+from cli.jobs.narrowed import Narrowed
 from cli.jobs.runs import diff_runs, run_manifest, run_rows
 from cli.main import main
 from nlp.cache import CachedEncoder, EmbeddingStore, cached_encoder, store_path

@@ -23,7 +23,7 @@ import pytest
 
 from cli.commands.kwic import lines
 from cli.jobs.kwic import KwicRequest, kwic_rows
-from cli.jobs.mining import Narrowed
+from cli.jobs.narrowed import Narrowed
 from cli.jobs.topics import TopicsRequest, topics_report
 from cli.main import main
 from nlp.mining.duplicates import Finder, jaccard, rows_per_band, shingles
@@ -42,6 +42,7 @@ from nlp.mining.words import stop_words, words
 from store.archive import Archive
 from store.manifest import RunRecorder
 from store.records import (
+    LABELS,
     Entry,
     Label,
     LabelProbability,
@@ -141,7 +142,8 @@ def label(found: Entry, run: str, model: str) -> Iterator[Label]:
             label_id=label_id(found.revision_id, *match.span(), "sentence", model, "c"), run_id=run,
             revision_id=found.revision_id, entry_id=found.entry_id, thread_id=found.thread_id, unit="sentence",
             start=match.start(), end=match.end(), text=match[0], label=name, promo=0.1, share=0.1, meta=0.1,
-            probabilities=(LabelProbability(label=name, probability=0.9),), abstain=abstain, cues=(), model=model, codebook="c",
+            probabilities=tuple(LabelProbability(label=one, probability=0.9 if one == name else 0.03) for one in LABELS),
+            abstain=abstain, cues=(), model=model, codebook="c",
         )  # fmt: skip
 
 

@@ -88,8 +88,9 @@ def classify(
     an error, and the exit code is 3. Labels are a model's, not a person's: `chorus codebook` says what they mean,
     docs/model.md how often the model errs.
     """
-    from cli.jobs.classify import Narrowed, check_engine, classify_archive
+    from cli.jobs.classify import check_engine, classify_archive
     from cli.jobs.model import parse_costs
+    from cli.jobs.narrowed import Narrowed
     from cli.output import choose_format, emit
 
     options.check_choice("--unit", unit, ("sentence", "entry"))

@@ -56,7 +56,7 @@ def duplicates(
     table, csv and tsv an entry is a line, earliest first within its group; in JSON a group.
     """
     from cli.jobs.duplicates import DuplicatesRequest, duplicates_report
-    from cli.jobs.mining import Narrowed
+    from cli.jobs.narrowed import Narrowed
     from cli.output import choose_format, emit
 
     chosen = choose_format(fmt, as_json=as_json)

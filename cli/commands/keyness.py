@@ -65,7 +65,7 @@ def keyness(
     and year whole entries are compared; of an author, dispersion is over threads. Words are as written, in lower case.
     """
     from cli.jobs.keyness import BY, SORTS, KeynessRequest, keyness_report
-    from cli.jobs.mining import Narrowed
+    from cli.jobs.narrowed import Narrowed
     from cli.output import choose_format, emit, note
 
     options.check_choice("--by", by, BY)

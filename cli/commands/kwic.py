@@ -64,7 +64,7 @@ def kwic(
     next to the keyword, outwards.
     """
     from cli.jobs.kwic import SORTS, KwicRequest, kwic_rows
-    from cli.jobs.mining import Narrowed
+    from cli.jobs.narrowed import Narrowed
     from cli.output import choose_format, emit
 
     if sort is not None:

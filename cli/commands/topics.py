@@ -54,7 +54,7 @@ def topics(
     The clusters are k-means over the vectors that search uses; the same seed gives the same topics. auto takes the number with
     the best silhouette, which is a place to begin at rather than a finding. Samples are the passages nearest to the middle.
     """
-    from cli.jobs.mining import Narrowed
+    from cli.jobs.narrowed import Narrowed
     from cli.jobs.topics import TopicsRequest, topics_report
     from cli.output import choose_format, emit
 

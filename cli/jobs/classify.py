@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.jobs.narrowed import Narrowed
 from cli.output import Progress, note
-from store.records import ConfigError, Entry, Label, NothingFound, UsageError, label_id
+from store.records import ConfigError, Entry, Label, NothingFound, label_id
 
 if TYPE_CHECKING:
     from nlp.cache import CachedEncoder
@@ -23,47 +24,12 @@ ENTRIES_PER_COMMIT = 1_024
 
 ROLES = {"post": "post"}
 
-#: Entries are narrowed by these fields of a query; labels are what is being made here.
-FIELDS = ("site", "author", "kind", "since", "until", "thread")
-
 
 @dataclass(slots=True)
 class ClassifyReport:
     """How often each label was given: rows with ``label``, ``units``, ``share`` (0 to 1) and ``mean_probability``."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Narrowed:
-    """Which entries to classify: the options of ``chorus search``, and ``where``, a query of fields only."""
-
-    where: str | None = None
-    site: str | None = None
-    author: str | None = None
-    kind: str | None = None
-    since: str | None = None
-    until: str | None = None
-    thread: str | None = None
-
-    def given(self) -> dict[str, str]:
-        """The options that were given, for the manifest."""
-        found = {name: getattr(self, name) for name in ("where", *FIELDS)}
-        return {name: value for name, value in found.items() if value is not None}
-
-    def conditions(self) -> tuple[Condition, ...]:
-        """All of them as conditions. Raises ``UsageError`` for a value or a query that makes no sense here."""
-        from store.filters import Filter
-        from store.query import parse_query
-
-        query = parse_query(self.where or "")
-        if query.text or query.without:
-            hint = 'author:"Ana Ruiz" kind:comment -site:blog.example after:2012'
-            raise UsageError(f"--where {self.where}: takes fields, not words", hint=hint)
-        conditions = Filter(**{name: getattr(self, name) for name in FIELDS}, also=query.conditions).conditions()
-        if any(condition.field == "label" for condition in conditions):
-            raise UsageError("--where label: cannot be used here; labels are what classify makes")
-        return conditions
 
 
 def check_engine(engine: str) -> None:

@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.jobs.mining import Corpus, Ids, Narrowed, SentenceLabels
+from cli.jobs.mining import Corpus, Ids, SentenceLabels
+from cli.jobs.narrowed import Narrowed
 from store.records import NothingFound, UsageError
 
 if TYPE_CHECKING:

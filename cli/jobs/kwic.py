@@ -10,7 +10,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.jobs.mining import Corpus, Ids, Narrowed, SentenceLabels
+from cli.jobs.mining import Corpus, Ids, SentenceLabels
+from cli.jobs.narrowed import Narrowed
 from store.filters import quote
 from store.records import NothingFound
 

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.jobs.narrowed import Narrowed
 from store.records import NothingFound
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from store.archive import Archive
-    from store.filters import Condition
     from store.tables import Tables
 
 #: Rows looked up together.
@@ -24,32 +24,6 @@ BATCH = 4096
 
 #: Up to so many threads the tables leave the others out themselves.
 LISTED_THREADS = 500
-
-#: Fields that narrow entries; labels belong to sentences and are asked for apart.
-FIELDS = ("site", "author", "kind", "since", "until", "thread")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Narrowed:
-    """Which entries are read: the options of ``chorus search``; ``None`` leaves a field open."""
-
-    site: str | None = None
-    author: str | None = None
-    kind: str | None = None
-    since: str | None = None
-    until: str | None = None
-    thread: str | None = None
-
-    def given(self) -> dict[str, str]:
-        """The options that were given."""
-        found = {name: getattr(self, name) for name in FIELDS}
-        return {name: value for name, value in found.items() if value is not None}
-
-    def conditions(self) -> tuple[Condition, ...]:
-        """All of them as conditions. Raises ``UsageError`` for a value that makes no sense."""
-        from store.filters import Filter
-
-        return Filter(**{name: getattr(self, name) for name in FIELDS}).conditions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.jobs.mining import BATCH, Corpus, Ids, Narrowed
+from cli.jobs.mining import BATCH, Corpus, Ids
+from cli.jobs.narrowed import Narrowed
 from store.records import NothingFound, UsageError
 
 if TYPE_CHECKING:
