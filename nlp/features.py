@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from nlp.cues import cue_types
 from nlp.encoder import Encoder
+from nlp.plain import plain
 from nlp.signs import sign_columns, sign_names
 from store.records import Cue
 
 #: Raised with every change of what a column means; a model made for another version is refused.
-VERSION = 3
+VERSION = 4
 
 #: Word n-grams are hashed into so many columns. 4,096 kept collisions from costing anything measurable on the corpus.
 HASH_COLUMNS = 4096
@@ -112,8 +113,8 @@ def features(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], enc
 
     ``base`` is the length of that vector: all that an encoder gives, but for ``nlp.attention.Reader``.
     """
-    texts = [sentence.text for sentence in sentences]
-    contexts = [sentence.context or "" for sentence in sentences]
+    read = [Sentence(plain(s.text), plain(s.context or ""), s.role) for s in sentences]
+    texts, contexts = [sentence.text for sentence in read], [sentence.context or "" for sentence in read]
     unique = sorted(set(texts) | {text for text in contexts if text})
     vectors = dict(zip(unique, encoder.encode(unique), strict=True))
     zero, base = np.zeros(encoder.dimensions, np.float32), base_of(encoder)
@@ -125,7 +126,7 @@ def features(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], enc
         ngrams(texts) * NGRAM_WEIGHT,
         cue_columns(cues) * CUE_WEIGHT,
         sign_columns(texts) * SIGN_WEIGHT,
-        surface(sentences) * SURFACE_WEIGHT,
+        surface(read) * SURFACE_WEIGHT,
         own[:, base:],
     ]
     return np.concatenate(parts, axis=1).astype(np.float32)
@@ -141,9 +142,14 @@ def ngrams(texts: Sequence[str]) -> Matrix:
     out = np.zeros((len(texts), HASH_COLUMNS), np.float32)
     for row, text in zip(out, texts, strict=True):
         for gram in _grams(text):
-            row[zlib.crc32(gram.encode("utf-8", "replace")) % HASH_COLUMNS] = 1.0
+            row[_column(gram)] = 1.0
     lengths: Matrix = np.linalg.norm(out, axis=1, keepdims=True)
     return np.asarray(out / np.maximum(lengths, 1.0), np.float32)
+
+
+@lru_cache(maxsize=100_000)
+def _column(gram: str) -> int:
+    return zlib.crc32(gram.encode("utf-8", "replace")) % HASH_COLUMNS
 
 
 def _grams(text: str) -> list[str]:
@@ -152,6 +158,7 @@ def _grams(text: str) -> list[str]:
     return words + [f"{a} {b}" for a, b in pairwise(padded)]
 
 
+@lru_cache(maxsize=50_000)
 def _normal(word: str) -> str:
     low = word.lower().replace("’", "'")
     if low.startswith(("http", "www.")):
