@@ -514,7 +514,9 @@ def test_ctrl_c_keeps_all(sample: Path, on_terminal: Callable[[str], Terminal]) 
     terminal.type("1\n")
     terminal.expect("2 of 4")
     terminal.expect("> ")
-    time.sleep(0.5)  # a signal in the microseconds before read(2) begins waits, as in any Python program, for the next key
+    time.sleep(
+        0.5
+    )  # a signal in the microseconds before read(2) begins waits, as in any Python program, for the next key
     terminal.type("\x03")
     assert "1 coded, 3 left" in terminal.expect("interrupted")
     assert terminal.exit_code() == 130
