@@ -52,9 +52,9 @@ classifier = Classifier.load(encoder=encoder)
 list(classifier.classify([Item("0", "A sentence to begin with.", None, "comment")]))
 def work():  # in chunks, as the command does
     for start in range(0, len(items), 1024):
-        part = items[start : start + 1024]
-        encoder.hold([t for r in part for t in (r["context"], r["text"]) if t])
-        list(classifier.classify(Item(r["id"], r["text"], r["context"], r["role"]) for r in part))
+        part = [Item(r["id"], r["text"], r["context"], r["role"]) for r in items[start : start + 1024]]
+        classifier.hold(part)
+        list(classifier.classify(part))
 report(work, items)
 """,
     "sentence-transformers encode": """

@@ -1,4 +1,4 @@
-"""Embeddings kept on disk, so that a text is encoded once: for a second run, another head, another command.
+"""What was computed kept on disk, so that a text is encoded once: for a second run, another head, another command.
 
 ``CachedEncoder`` stands before any ``Encoder`` and looks like one. A vector is kept exactly as the encoder gave it
 (float32), under the encoder's fingerprint and the SHA-256 of the text; the text itself is not kept. What cannot be read or
@@ -23,12 +23,16 @@ from nlp.encoder import Encoder, load_encoder
 from nlp.onnx_model import cache_root
 from store.records import ConfigError
 
-__all__ = ["CachedEncoder", "EmbeddingStore", "cached_encoder", "store_path"]
+__all__ = ["CachedEncoder", "EmbeddingStore", "cached_encoder", "store_path", "text_key"]
+
+#: Stands behind every digest that begins with a given one.
+AFTER = b"\xff" * 33
 
 #: Part of the file's name: a later format never meets an older file.
 FORMAT = 1
 
-#: The file grows to so many bytes: 1.2 million sentences of 384 numbers. ``CHORUS_CACHE_MB`` sets another bound.
+#: The file grows to so many bytes: 1.2 million sentences of 384 numbers, or a quarter of a million as the classifier reads
+#: them. ``CHORUS_CACHE_MB`` sets another bound.
 MAX_BYTES = 2 * 1024**3
 
 #: When it is full the oldest tenth goes, so that making room is rare.
@@ -122,14 +126,18 @@ class EmbeddingStore:
                 pass
 
     def forget(self, texts: Iterable[str]) -> int:
-        """Erase what is kept of these texts, whichever encoder made it, and leave no trace; returns how many values went."""
+        """Erase what is kept of these texts, whichever model made it, and leave no trace; returns how many values went.
+
+        Of what was found of a text in its context, this erases what the text itself was: the context counts as hash only.
+        """
         with self._forgiving() as connection:
             if connection is None:
                 return 0
             before = connection.total_changes
             connection.execute("PRAGMA secure_delete = ON")
+            spans = ((digest, digest + AFTER) for digest in map(text_key, texts))
             with connection:
-                connection.executemany("DELETE FROM vectors WHERE digest = ?", ((_digest(text),) for text in texts))
+                connection.executemany("DELETE FROM vectors WHERE digest BETWEEN ? AND ?", spans)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return connection.total_changes - before
         return 0
@@ -162,7 +170,8 @@ class EmbeddingStore:
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+    # a thread of the process may encode while another goes on; they do not use it at once
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last vectors, never the file
@@ -204,7 +213,8 @@ def _evict(connection: sqlite3.Connection) -> bool:
     return done.rowcount > 0
 
 
-def _digest(text: str) -> bytes:
+def text_key(text: str) -> bytes:
+    """What a text is kept under. A longer digest that begins with this one is of the text in some context."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -244,6 +254,11 @@ class CachedEncoder:
         return self._encoder.dimensions
 
     @property
+    def store(self) -> EmbeddingStore | None:
+        """What it keeps things in, or ``None``."""
+        return self._store
+
+    @property
     def trouble(self) -> str | None:
         """Why the store was given up, or ``None``."""
         return self._store.trouble if self._store is not None else None
@@ -268,7 +283,7 @@ class CachedEncoder:
     def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
         """Vectors of different texts: from the store, and the rest from the encoder in one call."""
         out = np.zeros((len(texts), self.dimensions), np.float32)
-        digests = [_digest(text) for text in texts]
+        digests = [text_key(text) for text in texts]
         missing = self._fill(out, digests)
         if missing:
             out[missing] = self._encoder.encode([texts[n] for n in missing])

@@ -8,7 +8,9 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.attention import Attention, Reader
+from nlp.cache import CachedEncoder, EmbeddingStore
 from nlp.codebook import DEFAULT, Codebook, load_codebook
 from nlp.cues import cue_types, find_cues_in
 from nlp.encoder import Encoder, OnnxEncoder, default_encoder, load_encoder
-from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, base_of, blocks, features, rules_digest
+from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, base_of, blocks, complete, features, read, rules_digest
 from nlp.heads import Heads
-from nlp.judgement import ACTS, Classification, Item, SentenceLabel, at_least_one, chances_of
+from nlp.judgement import ACTS, Classification, Item, SentenceLabel, at_least_one, chances_of, cheapest, costs_of
+from nlp.look import Key, Look, LookStore, key_of
 from nlp.page import in_pages, page_mix
+from nlp.plain import plain
 from nlp.segment import Span, split_sentences
 from nlp.signs import sign_names
 from nlp.unlike import UNLIKE, distances, other_language
 from store.records import ChorusError, Cue, ModelUnavailable, UsageError
 
-__all__ = ["MODEL", "Classification", "Classifier", "Item", "softmax"]
+__all__ = ["MODEL", "Classification", "Classifier", "Item", "sentences_of", "softmax"]
 
 #: The classifier that is shipped.
 MODEL = Path(__file__).with_name("model")
@@ -36,8 +41,14 @@ MODEL = Path(__file__).with_name("model")
 #: A classifier that brings its own codebook has it under this name.
 CODEBOOK_FILE = "codebook.toml"
 
-#: Sentences judged at a time: long enough lists for good batches, small enough for flat memory.
+#: Sentences judged at a time: small enough for flat memory.
 BATCH = 256
+
+#: Sentences looked at together: long enough lists for batches of like length, small enough for flat memory.
+TOGETHER = 2_048
+
+#: Raised when a ``Look`` comes to hold something else.
+LOOK_VERSION = 1
 
 #: The model's own name, before the fingerprint.
 NAME = "chorus-acts"
@@ -46,11 +57,24 @@ _WORD = re.compile(r"[^\W\d_]")
 
 
 class Classifier:
-    """The trained model with its encoder. ``name`` is ``chorus-acts@fingerprint``; ``codebook`` the codebook's hash."""
+    """The trained model with its encoder. ``name`` is ``chorus-acts@fingerprint``; ``codebook`` the codebook's hash.
 
-    def __init__(self, heads: Heads, info: dict[str, Any], encoder: Encoder, centres: NDArray[np.float32]) -> None:
+    ``recalled`` counts the sentences whose judgement came from ``store``.
+    """
+
+    def __init__(
+        self,
+        heads: Heads,
+        info: dict[str, Any],
+        encoder: Encoder,
+        centres: NDArray[np.float32],
+        store: EmbeddingStore | None = None,
+    ) -> None:
         self._heads, self._info, self._encoder, self._centres = heads, info, encoder, centres
-        self._costs = np.array([info.get("costs", {}).get(label, 1.0) for label in info["labels"]])
+        self._looks = LookStore(store, _space(heads, info, centres)) if store is not None else None
+        self._held: dict[Key, Look] = {}
+        self.recalled = 0
+        self._costs = costs_of(info.get("costs", {}), info["labels"])
         self.labels: tuple[str, ...] = tuple(info["labels"])
         self.codebook: str = info["codebook"]
         self.name = f"{NAME}@{_fingerprint(heads, info)}"
@@ -62,12 +86,17 @@ class Classifier:
 
     @classmethod
     def load(
-        cls, folder: Path | None = None, encoder: Encoder | None = None, costs: Mapping[str, float] | None = None
+        cls,
+        folder: Path | None = None,
+        encoder: Encoder | None = None,
+        costs: Mapping[str, float] | None = None,
+        store: EmbeddingStore | None = None,
     ) -> Classifier:
         """The classifier in ``folder``, else in ``CHORUS_CLASSIFIER``, else the one that is shipped (never by pickle).
 
         ``costs`` says for a label how many times as bad it is to give it wrongly as it is for the others (1); the label with
-        the least expected cost is given then, and the classifier's name is another. Raises ``ModelUnavailable`` if there is
+        the least expected cost is given then, and the classifier's name is another. In ``store`` it keeps what it found of each
+        sentence. Raises ``ModelUnavailable`` if there is
         no classifier or it does not fit this version, its codebook or the encoder, ``UsageError`` for costs of other labels.
         """
         place = classifier_folder(folder)
@@ -91,7 +120,23 @@ class Classifier:
                     f"{place}: trained for {name} {info.get(name)}, here it is {value}",
                     hint="train it anew: `chorus train`",
                 )
-        return cls(heads, {**info, **_costs(costs, info["labels"])}, chosen, centres)
+        return cls(heads, _with_costs(info, costs), chosen, centres, store)
+
+    def hold(self, items: Iterable[Item]) -> None:
+        """Look at these sentences together and keep what was found at hand until the next call.
+
+        Many at once are sorted by length and padded less, and what the store has is not computed again.
+        """
+        keys = list(dict.fromkeys(map(key_of, items)))
+        self._held = self._looks.get(keys) if self._looks is not None else {}
+        self.recalled += len(self._held)
+        missing = [key for key in keys if key not in self._held]
+        for start in range(0, len(missing), TOGETHER):
+            part = missing[start : start + TOGETHER]
+            found = dict(zip(part, self._look(part), strict=True))
+            self._held |= found
+            if self._looks is not None:
+                self._looks.put(found)
 
     def classify(self, items: Iterable[Item]) -> Iterator[Classification]:
         """Judge each item as one sentence; results come in order, with flat memory."""
@@ -126,20 +171,37 @@ class Classifier:
             yield self._roll_up(*waiting.popleft(), [])
 
     def _judge(self, items: list[Item]) -> Iterator[Classification]:
-        cues: list[tuple[Cue, ...]] = []
-        chances, far = [], []
-        for start in range(0, len(items), BATCH):
-            part = items[start : start + BATCH]
-            cues += (found := list(find_cues_in(item.text for item in part)))
-            x = features([Sentence(i.text, i.context, i.role) for i in part], found, self._encoder)
-            chances.append(softmax(self._heads.log_probabilities(x) / self._info["temperature"]))
-            far.append(self._unlike(x))
-        rows = self._in_view_of(np.concatenate(chances), items)
-        for item, row, own, unlike in zip(items, rows, cues, np.concatenate(far), strict=True):
+        missing = list(dict.fromkeys(key for item in items if (key := key_of(item)) not in self._held))
+        own = dict(zip(missing, self._look(missing), strict=True)) if missing else {}
+        looks = [self._held.get(key) or own[key] for key in map(key_of, items)]
+        rows = self._in_view_of(np.array([look.chances for look in looks]), items)
+        calls = cheapest(rows, self._costs).tolist()
+        for item, row, best, look in zip(items, rows.tolist(), calls, looks, strict=True):
             if not _WORD.search(item.text):
                 yield self._nothing(item)
             else:
-                yield self._result(item, row, own, _warnings(item, unlike=bool(unlike)))
+                yield self._result(item, row, best, look.cues, look.warnings)
+
+    def _look(self, keys: Sequence[Key]) -> Iterator[Look]:
+        """What is to be seen in each sentence. The encoder is at work while the words are looked at."""
+        sentences = [Sentence(*key) for key in keys]
+        with ThreadPoolExecutor(1) as pool:
+            encoded = pool.submit(self._encode, sentences)
+            cues = list(find_cues_in(sentence.text for sentence in sentences))
+            reading = read(sentences, cues)
+            languages = [_language(sentence) for sentence in sentences]
+            encoded.result()
+        for start in range(0, len(sentences), BATCH):
+            rows = slice(start, start + BATCH)
+            x = complete(reading.part(rows), self._encoder)
+            chances = softmax(self._heads.log_probabilities(x) / self._info["temperature"])
+            for row, own, language, far in zip(chances, cues[rows], languages[rows], self._unlike(x), strict=True):
+                yield Look(tuple(row.tolist()), own, (*language, *((UNLIKE,) if far else ())))
+
+    def _encode(self, sentences: Sequence[Sentence]) -> None:
+        """Have a cached encoder hold all that will be asked of it; any other is asked when it comes to that."""
+        if isinstance(self._encoder, CachedEncoder):
+            self._encoder.hold(filter(None, (plain(text or "") for s in sentences for text in (s.text, s.context))))
 
     def _in_view_of(self, chances: NDArray[np.float64], items: list[Item]) -> NDArray[np.float64]:
         """Probabilities for the mix of labels on the items' page, or for the natural one."""
@@ -174,10 +236,9 @@ class Classifier:
         return found
 
     def _result(
-        self, item: Item, row: NDArray[np.float64], cues: tuple[Cue, ...], warnings: tuple[str, ...] = ()
+        self, item: Item, row: list[float], best: int, cues: tuple[Cue, ...] = (), warnings: tuple[str, ...] = ()
     ) -> Classification:
-        best = int(np.argmin(self._costs * (1.0 - row)))
-        chances = dict(zip(self.labels, map(float, row), strict=True))
+        chances = dict(zip(self.labels, row, strict=True))
         unread = any(warning != UNLIKE for warning in warnings)  # in a language that the model does not read
         return Classification(
             id=item.id,
@@ -186,7 +247,7 @@ class Classifier:
             share=chances.get(ACTS["share"]),
             meta=chances.get(ACTS["meta"]),
             probabilities=chances_of(chances),
-            abstain=unread or bool(row[best] < self._info["abstain_below"]),
+            abstain=unread or row[best] < self._info["abstain_below"],
             cues=cues,
             warnings=warnings,
             model=self.name,
@@ -195,8 +256,8 @@ class Classifier:
 
     def _nothing(self, item: Item) -> Classification:
         """A text without a letter says nothing: what remains in the codebook (neither), by rule and not by the model."""
-        certain = np.array([float(label == self.labels[-1]) for label in self.labels])
-        return replace(self._result(item, certain, ()), abstain=False)
+        certain = [float(label == self.labels[-1]) for label in self.labels]
+        return replace(self._result(item, certain, len(certain) - 1), abstain=False)
 
     def _roll_up(self, item: Item, spans: list[Span], found: list[Classification]) -> Classification:
         if not found:
@@ -230,11 +291,13 @@ class Classifier:
         )
 
 
-def _costs(costs: Mapping[str, float] | None, labels: Sequence[str]) -> dict[str, Any]:
+def _with_costs(info: dict[str, Any], costs: Mapping[str, float] | None) -> dict[str, Any]:
+    """``info`` with these costs in the place of its own. Raises ``UsageError`` for those of a label that there is not."""
+    labels = info["labels"]
     unknown = set(costs or ()) - set(labels)
     if unknown:
         raise UsageError(f"no label {min(unknown)!r} to set a cost for", hint="labels: " + ", ".join(labels))
-    return {"costs": dict(sorted(costs.items()))} if costs else {}
+    return {**info, "costs": dict(sorted({**info.get("costs", {}), **costs}.items()))} if costs else info
 
 
 def classifier_folder(folder: Path | None = None) -> Path:
@@ -281,10 +344,12 @@ def encoder_of(folder: Path | None = None, configured: str | None = None) -> Enc
 
 
 def reading(encoder: Encoder, place: Path) -> Encoder:
-    """The encoder with the attention of the classifier in ``place``, where it has one and the encoder shows its middle layer."""
+    """The encoder as the classifier in ``place`` reads with it: compact, and with its attention, where both can be had."""
     with np.load(place / "weights.npz", allow_pickle=False) as arrays:
         attention = Attention.from_arrays(arrays)
-    return Reader(encoder, attention) if attention is not None and isinstance(encoder, OnnxEncoder) else encoder
+    if attention is None or not isinstance(encoder, OnnxEncoder):
+        return encoder
+    return Reader(encoder.compact(), attention)
 
 
 def _info(place: Path) -> dict[str, Any]:
@@ -296,9 +361,10 @@ def _no_classifier(place: Path, error: Exception) -> ModelUnavailable:
     return ModelUnavailable(f"{place}: no classifier ({error})", hint="`chorus train` makes one")
 
 
-def _warnings(item: Item, *, unlike: bool) -> tuple[str, ...]:
-    language = other_language(item.text, item.context)
-    return (*((f"language:{language}",) if language else ()), *((UNLIKE,) if unlike else ()))
+def _language(sentence: Sentence) -> tuple[str, ...]:
+    """A warning if the sentence is not in English."""
+    language = other_language(sentence.text, sentence.context)
+    return (f"language:{language}",) if language else ()
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -315,6 +381,11 @@ def _until_error(items: Iterable[Item], failed: list[ChorusError]) -> Iterator[I
         failed.append(error)
 
 
+def sentences_of(item: Item) -> Iterator[Item]:
+    """The sentences of an entry, as they are judged."""
+    return _as_items(item, split_sentences(item.text))
+
+
 def _as_items(item: Item, spans: list[Span]) -> Iterator[Item]:
     before = item.context
     for span in spans:
@@ -328,6 +399,14 @@ def _chance(one: Classification) -> float:
 
 def _names(part: str) -> tuple[str, ...]:
     return {"cues": cue_types, "signs": sign_names}.get(part, tuple)()
+
+
+def _space(heads: Heads, info: dict[str, Any], centres: NDArray[np.float32]) -> str:
+    """Names everything that a ``Look`` follows from; costs come later."""
+    own = {name: value for name, value in info.items() if name != "costs"}
+    familiar = hashlib.sha256(centres.astype(np.float16).tobytes() + str(info["unlike_beyond"]).encode()).hexdigest()
+    tools = " ".join(f"{name}-{version(name)}" for name in ("spacy", "py3langid"))
+    return f"{_fingerprint(heads, own)}/{familiar[:12]}/{tools}/look{LOOK_VERSION}"
 
 
 def _fingerprint(heads: Heads, info: dict[str, Any]) -> str:

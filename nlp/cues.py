@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Span
 
-__all__ = ["COMPONENT", "SPANS_KEY", "cue_acts", "cue_pipeline", "cue_types", "find_cues", "find_cues_in"]
+__all__ = ["COMPONENT", "SPANS_KEY", "cue_acts", "cue_pipeline", "cue_types", "find_cues", "find_cues_in", "readable"]
 
 COMPONENT = "chorus_cues"
 SPANS_KEY = "chorus"
@@ -28,6 +29,8 @@ RULES = Path(__file__).with_name("cues.toml")
 
 #: Cues are sought in this many characters of a sentence; nobody reads an explanation beyond.
 MAX_CHARACTERS = 2_000
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 _CLASSES: dict[str, dict[str, Any]] = {
     "_": {},
@@ -154,6 +157,9 @@ def find_cues_in(texts: Iterable[str]) -> Iterator[tuple[Cue, ...]]:
     """The cues of each text, in order. Offsets count the characters of the text as it is given."""
     pipeline = cue_pipeline()
     for text in texts:
-        # Same length in, same offsets out: spaCy cannot take a lone surrogate.
-        clean = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text[:MAX_CHARACTERS])
-        yield find_cues(pipeline(clean))
+        yield find_cues(pipeline(readable(text[:MAX_CHARACTERS])))
+
+
+def readable(text: str) -> str:
+    """The text with marks for lone surrogates, which spaCy cannot take. Same length in, same offsets out."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.any_encoder import OnnxFileEncoder, TorchEncoder, is_hub_name, wants_torch
-from nlp.onnx_model import OnnxModel, Use, cache_root, clean_text
+from nlp.onnx_model import COMPACT_VERSION, OnnxModel, Use, cache_root, clean_text
 from nlp.weights import PACKAGE, ModelFiles, find_default_weights, find_weights
 from store.records import ModelUnavailable
 
@@ -51,19 +51,24 @@ class Encoder(Protocol):
 class OnnxEncoder:
     """A sentence-transformers model (BERT, mean pooling, normalised) through onnxruntime, without torch."""
 
-    def __init__(self, files: ModelFiles, use: Use = "bulk") -> None:
+    def __init__(self, files: ModelFiles, use: Use = "bulk", *, small: bool = False) -> None:
         self._files = files
         self._use = use
+        self._small = small
 
     @cached_property
     def model(self) -> OnnxModel:
         """What runs it."""
-        return OnnxModel(self._files, self._use)
+        return OnnxModel(self._files, self._use, compact=self._small)
+
+    def compact(self) -> OnnxEncoder:
+        """The same model in its smaller, faster form (``nlp.compact``), whose vectors are others; itself where it has none."""
+        return OnnxEncoder(self._files, self._use, small=True) if self._files.is_default else self
 
     @property
     def fingerprint(self) -> str:
-        """The model's name and the first 12 hex digits over its weights and tokenizer."""
-        return f"{self._files.name}@{self._files.digest[:12]}"
+        """The model's name, the first 12 hex digits over its weights and tokenizer, and how it was made smaller, if it was."""
+        return f"{self._files.name}@{self._files.digest[:12]}" + (f"-compact{COMPACT_VERSION}" if self._small else "")
 
     @property
     def dimensions(self) -> int:
@@ -165,9 +170,11 @@ def _write_note(note: Path, value: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    """Make the default model ready: export it unless that was done, run it once, say its fingerprint."""
+    """Make the default model ready, in both its forms, unless that was done; run it once, say its fingerprint."""
     try:
         encoder = load_encoder()
+        if isinstance(encoder, OnnxEncoder):
+            encoder.compact().encode(["ready"])
         length = float(np.linalg.norm(encoder.encode(["ready"])[0]))
     except ModelUnavailable as error:
         sys.stderr.write(f"{error}; {error.hint}\n")

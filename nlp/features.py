@@ -108,25 +108,54 @@ def rules_digest() -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is seen of sentences without an encoder: their texts and contexts as ``plain`` leaves them, the columns of each
+    one's words, and the other columns (cues, signs, surface) as a matrix."""
+
+    texts: list[str]
+    contexts: list[str]
+    words: list[list[int]]
+    rest: Matrix
+
+    def part(self, rows: slice) -> Reading:
+        """Some of the sentences."""
+        return Reading(self.texts[rows], self.contexts[rows], self.words[rows], self.rest[rows])
+
+    def needed(self) -> list[str]:
+        """Every text that an encoder will be asked for, once."""
+        return sorted({text for text in (*self.texts, *self.contexts) if text})
+
+
+def read(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]]) -> Reading:
+    """All of the features that need no encoder."""
+    own = [Sentence(plain(s.text), plain(s.context or ""), s.role) for s in sentences]
+    texts = [sentence.text for sentence in own]
+    rest = (cue_columns(cues) * CUE_WEIGHT, sign_columns(texts) * SIGN_WEIGHT, surface(own) * SURFACE_WEIGHT)
+    words = [word_columns(text) for text in texts]
+    return Reading(texts, [sentence.context or "" for sentence in own], words, np.concatenate(rest, axis=1))
+
+
 def features(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], encoder: Encoder) -> Matrix:
     """The feature matrix, float32, shape (sentences, ``columns(base)`` + what the encoder gives beyond a text's vector).
 
     ``base`` is the length of that vector: all that an encoder gives, but for ``nlp.attention.Reader``.
     """
-    read = [Sentence(plain(s.text), plain(s.context or ""), s.role) for s in sentences]
-    texts, contexts = [sentence.text for sentence in read], [sentence.context or "" for sentence in read]
-    unique = sorted(set(texts) | {text for text in contexts if text})
-    vectors = dict(zip(unique, encoder.encode(unique), strict=True))
+    return complete(read(sentences, cues), encoder)
+
+
+def complete(reading: Reading, encoder: Encoder) -> Matrix:
+    """The feature matrix of what was read: see ``features``."""
+    texts = reading.needed()
+    vectors = dict(zip(texts, encoder.encode(texts), strict=True))
     zero, base = np.zeros(encoder.dimensions, np.float32), base_of(encoder)
-    own = np.stack([vectors[text] if text.strip() else zero for text in texts])
-    before = np.stack([vectors[text] if text else zero for text in contexts])
+    own = np.stack([vectors[text] if text.strip() else zero for text in reading.texts])
+    before = np.stack([vectors[text] if text else zero for text in reading.contexts])
     parts = [
         own[:, :base] * EMBEDDING_WEIGHT,
         before[:, :base] * CONTEXT_WEIGHT,
-        ngrams(texts) * NGRAM_WEIGHT,
-        cue_columns(cues) * CUE_WEIGHT,
-        sign_columns(texts) * SIGN_WEIGHT,
-        surface(read) * SURFACE_WEIGHT,
+        ngrams(reading.words) * NGRAM_WEIGHT,
+        reading.rest,
         own[:, base:],
     ]
     return np.concatenate(parts, axis=1).astype(np.float32)
@@ -137,14 +166,18 @@ def base_of(encoder: Encoder) -> int:
     return int(getattr(encoder, "base", encoder.dimensions))
 
 
-def ngrams(texts: Sequence[str]) -> Matrix:
-    """Words and pairs of words, hashed, each row of length 1. Pairs keep what pooling washes out: "my new", "you should"."""
-    out = np.zeros((len(texts), HASH_COLUMNS), np.float32)
-    for row, text in zip(out, texts, strict=True):
-        for gram in _grams(text):
-            row[_column(gram)] = 1.0
+def ngrams(words: Sequence[Sequence[int]]) -> Matrix:
+    """The columns of ``word_columns``, each row of length 1."""
+    out = np.zeros((len(words), HASH_COLUMNS), np.float32)
+    for row, columns in zip(out, words, strict=True):
+        row[columns] = 1.0
     lengths: Matrix = np.linalg.norm(out, axis=1, keepdims=True)
     return np.asarray(out / np.maximum(lengths, 1.0), np.float32)
+
+
+def word_columns(text: str) -> list[int]:
+    """Words and pairs of words, hashed. Pairs keep what pooling washes out: "my new", "you should"."""
+    return list({_column(gram) for gram in _grams(text)})
 
 
 @lru_cache(maxsize=100_000)

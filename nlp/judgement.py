@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from store.records import Cue, LabelProbability
 
 #: The columns of the contract, and the labels of the default codebook that they stand for. Another codebook's are null.
 ACTS = {"promo": "self-promotion", "share": "community-sharing", "meta": "meta-talk"}
+
+
+def costs_of(costs: Mapping[str, float], labels: Sequence[str]) -> NDArray[np.float64]:
+    """What giving each label wrongly costs; 1 where nothing is said."""
+    return np.array([costs.get(label, 1.0) for label in labels])
+
+
+def cheapest(probabilities: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Of each row the label with the least expected cost: the likeliest where all cost the same."""
+    return np.asarray(np.argmin(costs * (1.0 - probabilities), axis=1))
 
 
 @dataclass(frozen=True, slots=True)

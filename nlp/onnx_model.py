@@ -12,10 +12,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +28,26 @@ from store.records import ModelUnavailable
 if TYPE_CHECKING:
     import onnxruntime
 
-#: What a model is opened for: many texts at once (all cores); one query (starts in 10 ms of CPU instead of 50, and takes
+#: What a model is opened for: many texts (all cores, a batch each); one query (starts in 10 ms of CPU instead of 50, and takes
 #: 7 ms for a short text instead of 3); or queries one after the other (one core: two would wait for each other).
 Use = Literal["bulk", "query", "queries"]
 
-__all__ = ["OnnxModel", "Use", "cache_root", "cached_onnx", "clean_text", "token_batches"]
+T = TypeVar("T")
+R = TypeVar("R")
 
-#: Tokens (with padding) run at once. Measured on two cores: 1,024 to 8,192 are within 5 % of one another in speed, but of
-#: 2,048 the process grows by 240 MB, of 1,024 by 140.
-TOKEN_BUDGET = 1_024
+__all__ = ["OnnxModel", "Use", "arrays_of", "cache_root", "cached_onnx", "clean_text", "token_batches"]
+
+#: Tokens (with padding) run at once by one core. Measured on two: 512 is a tenth faster than 1,024, and the process grows less.
+TOKEN_BUDGET = 512
+
+#: Batches that wait for each core, so that none stands idle and few results wait in memory.
+AHEAD = 2
 
 #: The exporter's format; part of the cache's name, so that a new graph never meets an old file.
 GRAPH_VERSION = 3
+
+#: The compact form's; part of its place.
+COMPACT_VERSION = 4
 
 #: A tokenizer reads a whole text before it cuts it to 256 pieces; nobody's 256 word pieces fill this many characters.
 MAX_CHARACTERS = 16_000
@@ -59,12 +69,22 @@ def token_batches(lengths: Sequence[int], budget: int = TOKEN_BUDGET) -> Iterato
             start = stop
 
 
-def cached_onnx(files: ModelFiles) -> Path:
-    """The ONNX file of the weights, made on first use. Raises ``ModelUnavailable`` if that fails."""
+def cached_onnx(files: ModelFiles, *, compact: bool = False) -> Path:
+    """The ONNX file of the weights, made on first use; the one of ``nlp.compact`` if that is asked for.
+
+    Raises ``ModelUnavailable`` if it cannot be made.
+    """
     folder = cache_root() / "models" / f"{files.digest[:32]}-v{GRAPH_VERSION}"
-    path, note = folder / "model.onnx", folder / "model.json"
-    if not _intact(path, note):
-        _export(files, path, note)
+    path = folder / "model.onnx"
+    if not compact:
+        return _made(path, files, "nlp.export", files.path)
+    small = folder / f"compact-v{COMPACT_VERSION}" / path.name
+    return small if _intact(small) else _made(small, files, "nlp.compact", cached_onnx(files))
+
+
+def _made(path: Path, files: ModelFiles, maker: str, source: Path) -> Path:
+    if not _intact(path):
+        _make(path, files, maker, source)
     return path
 
 
@@ -75,32 +95,36 @@ def cache_root() -> Path:
     return Path(user_cache_dir("chorus", appauthor=False))
 
 
-def _intact(path: Path, note: Path) -> bool:
+def _intact(path: Path) -> bool:
     """Whether the file is the one that was written. Its digest was taken then; here its size must agree (0.1 s saved)."""
     try:
-        return bool(path.stat().st_size == json.loads(note.read_text(encoding="utf-8"))["bytes"])
+        return bool(path.stat().st_size == json.loads(_note(path).read_text(encoding="utf-8"))["bytes"])
     except (OSError, ValueError, KeyError):
         return False
 
 
-def _export(files: ModelFiles, path: Path, note: Path) -> None:
+def _note(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _make(path: Path, files: ModelFiles, maker: str, source: Path) -> None:
+    """Have the module ``maker`` write ``path`` from ``source``, and note its digest."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
-            fresh = Path(folder) / "model.onnx"
-            _run_exporter([str(files.path), str(fresh)])
+            fresh = Path(folder) / path.name
+            _run_maker(maker, [str(source), str(fresh)])
             record = {"sha256": file_digest(fresh), "bytes": fresh.stat().st_size, "weights": files.weights_digest}
-            fresh_note = Path(folder) / "model.json"
-            fresh_note.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            _note(fresh).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             fresh.replace(path)
-            fresh_note.replace(note)
+            _note(fresh).replace(_note(path))
     except OSError as error:
         hint = "free some disk space, or set XDG_CACHE_HOME to a directory that can be written"
         raise ModelUnavailable(f"{path}: the model cannot be written ({error.strerror or error})", hint=hint) from error
 
 
-def _run_exporter(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "nlp.export", *arguments]
+def _run_maker(maker: str, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", maker, *arguments]
     root = str(Path(__file__).parent.parent)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603  # our own module
@@ -112,10 +136,10 @@ def _run_exporter(arguments: list[str]) -> None:
 class OnnxModel:
     """One session and the tokenizer that goes with it."""
 
-    def __init__(self, files: ModelFiles, use: Use = "bulk") -> None:
+    def __init__(self, files: ModelFiles, use: Use = "bulk", *, compact: bool = False) -> None:
         self.files = files
         self._use = use
-        self._path = cached_onnx(files)
+        self._path, self._compact = cached_onnx(files, compact=compact), compact
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -129,39 +153,69 @@ class OnnxModel:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        options = _options(_usable_cores() if self._use == "bulk" else 1)
-        ready = _optimised(self._path)
-        if ready is not None:
-            import onnxruntime
+        import onnxruntime
 
+        options = _options()
+        ready = _optimised(self._path, rewrite=not self._compact)
+        if ready is not None:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             if self._use == "query":
                 options.add_session_config_entry("session.disable_prepacking", "1")
+        elif self._compact:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         return _open_session(ready or self._path, options)
 
     def pooled(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Mean-pooled last layer of lists of word-piece ids: shape (inputs, dimensions), in their order, not normalised."""
         out = np.zeros((len(inputs), self.files.dimensions), dtype=np.float32)
-        for batch in token_batches([len(ids) for ids in inputs]):
-            rows = [inputs[i] for i in batch]
-            out[batch] = self._session.run(["pooled"], _arrays(rows))[0]
+        for batch, _, (pooled,) in self._run(inputs, ["pooled"]):
+            out[batch] = pooled
         return out
 
     def states(
         self, inputs: Sequence[Sequence[int]]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
         """By batches: which inputs, their pooled vectors, the middle layer's states (inputs, tokens, width), and their mask."""
-        for batch in token_batches([len(ids) for ids in inputs]):
-            arrays = _arrays([inputs[i] for i in batch])
-            pooled, middle = self._session.run(["pooled", "middle"], arrays)
-            yield batch, pooled, middle, arrays["attention_mask"]
+        for batch, mask, (pooled, middle) in self._run(inputs, ["pooled", "middle"]):
+            yield batch, pooled, middle, mask
+
+    def _run(
+        self, inputs: Sequence[Sequence[int]], outputs: list[str]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], list[NDArray[np.float32]]]]:
+        """By batches: which inputs, their mask, and what the graph gives for them."""
+        session = self._session
+
+        def run(batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], list[NDArray[np.float32]]]:
+            arrays = arrays_of([inputs[i] for i in batch])
+            return batch, arrays["attention_mask"], session.run(outputs, arrays)
+
+        batches = token_batches([len(ids) for ids in inputs])
+        return _at_once(run, batches, _usable_cores() if self._use == "bulk" else 1)
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def _at_once(work: Callable[[T], R], parts: Iterable[T], workers: int) -> Iterator[R]:
+    """What ``work`` gives for each part, in order, with so many of them in work at once.
+
+    A batch a core: half the processor time of all cores on one batch, where they wait for each other at every layer.
+    """
+    if workers == 1:
+        yield from map(work, parts)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[R]] = deque()
+        for part in parts:
+            waiting.append(pool.submit(work, part))
+            if len(waiting) > AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _options() -> onnxruntime.SessionOptions:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3
     # The arena keeps the largest batch's memory for ever and is no faster at these sizes.
     options.enable_cpu_mem_arena = False
@@ -178,11 +232,12 @@ def _open_session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntim
         raise ModelUnavailable(f"{path}: cannot be loaded ({error})", hint=hint) from error
 
 
-def _optimised(path: Path) -> Path | None:
+def _optimised(path: Path, *, rewrite: bool) -> Path | None:
     """The graph as onnxruntime rewrites it, its weights in a file of their own that is mapped, not read: 0.2 s saved each time.
 
     Made on first use for each version of onnxruntime, whose fused operators it holds. The rewriting is the one that
-    holds on any processor. ``None`` where it cannot be written; the plain file then does.
+    holds on any processor. Without ``rewrite`` only the weights are set apart: the compact form is as it should be. ``None``
+    where it cannot be written; the plain file then does.
     """
     import onnxruntime
 
@@ -190,7 +245,7 @@ def _optimised(path: Path) -> Path | None:
     ready, weights, note = folder / path.name, folder / "weights.bin", folder / "files.json"
     if not _agrees(note, path, ready, weights):
         try:
-            _optimise(path, folder)
+            _optimise(path, folder, rewrite)
         except (OSError, ModelUnavailable):
             return None
     return ready if _agrees(note, path, ready, weights) else None
@@ -204,14 +259,15 @@ def _agrees(note: Path, *files: Path) -> bool:
         return False
 
 
-def _optimise(path: Path, folder: Path) -> None:
+def _optimise(path: Path, folder: Path, rewrite: bool) -> None:
     import onnxruntime
 
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as name:
         fresh = Path(name) / "model"
         fresh.mkdir()
-        options = _options(_usable_cores())
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options = _options()
+        levels = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if rewrite else levels.ORT_DISABLE_ALL
         options.optimized_model_filepath = str(fresh / path.name)
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
         options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
@@ -222,7 +278,8 @@ def _optimise(path: Path, folder: Path) -> None:
         fresh.rename(folder)
 
 
-def _arrays(rows: list[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
+def arrays_of(rows: list[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
+    """What the graph takes, for lists of word-piece ids: padded to the longest, each of shape (rows, tokens)."""
     ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
     mask = np.zeros_like(ids)
     for n, row in enumerate(rows):

@@ -166,6 +166,7 @@ def train(
     ``UsageError`` for too little to learn from.
     """
     what, encoder = material or shipped_material(), encoder or default_encoder()
+    encoder = encoder.compact() if isinstance(encoder, OnnxEncoder) else encoder
     check(what)
     labels = list(what.codebook.order)
     tell(f"encoding {len(what.sentences):,} sentences")

@@ -28,12 +28,14 @@ from cli.jobs.classify import classify_archive
 from cli.jobs.narrowed import Narrowed
 from cli.jobs.runs import diff_runs, run_manifest, run_rows
 from cli.main import main
-from nlp.cache import CachedEncoder, EmbeddingStore, cached_encoder, store_path
+from nlp.cache import CachedEncoder, EmbeddingStore, cached_encoder, store_path, text_key
+from nlp.classify import Classifier, Item
 from nlp.corpus import load_corpus
 from nlp.encoder import load_encoder
+from nlp.look import Key, Look, LookStore
 from store.archive import Archive
 from store.manifest import RunRecorder
-from store.records import ConfigError, Entry, Label, NothingFound, Thread, UsageError, make_id, text_digest
+from store.records import ConfigError, Cue, Entry, Label, NothingFound, Thread, UsageError, make_id, text_digest
 from store.tables import Tables
 
 ROWS = 200
@@ -254,7 +256,7 @@ def test_a_second_run_encodes_nothing_and_says_the_same(sentences: Path, whole: 
     again, without = tmp_path / "again.jsonl", tmp_path / "without.jsonl"
     chorus("classify", "--input", sentences, "--out", again, code=3)
     assert counts(again)["texts encoded"] == 0
-    assert counts(again)["texts from cache"] > 100
+    assert counts(again)["sentences from cache"] > 100
     assert again.read_bytes() == whole.read_bytes()
     store = store_path().read_bytes()
     chorus("classify", "--input", sentences, "--out", without, "--no-cache", code=3)
@@ -317,6 +319,46 @@ def test_a_text_can_be_erased_from_the_store(tmp_path: Path) -> None:
     assert len(store) == 2
     store.close()
     assert all(mark not in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_what_was_found_of_a_text_is_kept_by_context_and_goes_with_the_text(tmp_path: Path) -> None:
+    store = EmbeddingStore(tmp_path / "c.sqlite")
+    looks = LookStore(store, "model")
+    keys: list[Key] = [
+        ("Thanks \ud800!", None, "post"), ("Thanks \ud800!", "", "post"), ("Thanks \ud800!", "Hi.", "comment"),
+        ("Other.", "Thanks \ud800!", "post"),
+    ]  # fmt: skip
+    for number, key in enumerate(keys):
+        cues = (Cue(type="thanks", text="Thanks \ufffd", start=0, end=8),) if number < 3 else ()
+        looks.put({key: Look((number / 3, 1 / 7), cues, ("unlike",))})
+    found = looks.get(keys)
+    assert [found[key].chances for key in keys] == [(n / 3, 1 / 7) for n in range(4)]
+    assert found[keys[0]].cues[0].text == "Thanks \ufffd"
+    assert looks.get([("Thanks \ud800!", "Ho.", "post")]) == {}
+    assert LookStore(store, "another model").get(keys) == {}
+    store.put("vectors", [(text_key("Thanks \ud800!"), b"v")])
+    assert store.forget(["Thanks \ud800!"]) == 4
+    assert list(looks.get(keys)) == keys[3:]
+    store.put("model", [(text_key("torn") + b"x" * 16, b"[[")])
+    store.close()
+
+
+@pytest.mark.model
+def test_costs_and_pages_are_applied_to_what_was_kept(tmp_path: Path) -> None:
+    store = EmbeddingStore(tmp_path / "c.sqlite")
+    texts = ["Come and see my shop.", "Follow me on my new blog!", "Our team offers workshops.", "Stir well."] * 6
+    items = [Item(str(n), text, None, "comment") for n, text in enumerate(texts)]
+    paged = [replace(item, page="a") for item in items]
+    first, again = Classifier.load(store=store), Classifier.load(store=store)
+    for classifier in (first, again):
+        classifier.hold(items)
+    assert (first.recalled, again.recalled) == (0, 4)
+    assert list(first.classify(paged)) == list(again.classify(paged)) != list(again.classify(items))
+    careful = Classifier.load(costs={"self-promotion": 50}, store=store)
+    careful.hold(items)
+    assert careful.recalled == 4
+    assert list(careful.classify(items)) == list(Classifier.load(costs={"self-promotion": 50}).classify(items))
+    store.close()
 
 
 @pytest.mark.parametrize("damage", ["noise", "half"])

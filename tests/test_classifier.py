@@ -12,7 +12,8 @@ import pytest
 from benchmarks import classify_gate
 from nlp.classify import Classifier, Item
 from nlp.codebook import load_codebook
-from nlp.corpus import CODES, load_corpus
+from nlp.corpus import CODES, CORPUS, load_corpus
+from nlp.research.agreement import agreement
 from store.records import LABELS, ConfigError, ModelUnavailable
 
 BENCH = classify_gate.BENCH / "gold_dev.jsonl"
@@ -58,6 +59,16 @@ def test_corpus_is_read_whole_and_covers_every_code() -> None:
     assert {s.code for s in sentences} == set(CODES)
     assert min(Counter(s.label for s in sentences).values()) >= 200
     assert len({s.id for s in sentences}) == len(sentences)
+
+
+def test_a_second_coding_of_the_corpus_agrees() -> None:
+    second = [json.loads(line) for line in (CORPUS / "second.jsonl").read_text(encoding="utf-8").splitlines()]
+    first = {(s.thread, s.text): s.label for s in load_corpus()}
+    found = agreement([{"first": first[row["thread"], row["text"]], "second": row["label"]} for row in second])
+    assert found.units >= 200
+    assert found.agreement is not None
+    assert found.alpha is not None
+    assert (round(found.agreement, 3), round(found.alpha, 3)) == (0.944, 0.923)  # as the corpus' README says
 
 
 def test_corpus_does_not_repeat_itself() -> None:

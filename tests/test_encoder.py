@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlp.encoder import load_encoder
+from nlp.encoder import OnnxEncoder, load_encoder
 from nlp.onnx_model import cached_onnx, token_batches
 from nlp.passages import split_passages
 from nlp.weights import find_default_weights, find_weights
@@ -99,6 +99,33 @@ def test_batches_hold_every_input_once_within_the_budget() -> None:
     batches = list(token_batches(lengths, budget=300))
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
     assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 300 for b in batches)
+
+
+@pytest.mark.model
+def test_the_compact_form_says_nearly_the_same_whatever_stands_beside_it() -> None:
+    whole = OnnxEncoder(find_default_weights())
+    small = whole.compact()
+    assert small.fingerprint != whole.fingerprint  # vectors of one are never taken for the other's
+    assert small.fingerprint.startswith(whole.fingerprint)
+    texts = ["Thank you!", "Visit our website today.", "Follower counts mean little.", "Stir until it melts. " * 40]
+    found, expected = small.encode(texts), whole.encode(texts)
+    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    assert (found * expected).sum(axis=1).min() > 0.96
+    assert not np.allclose(found, expected, atol=1e-4)
+    for text, vector in zip(texts, found, strict=True):
+        assert np.allclose(small.encode([text])[0], vector, atol=2e-6)
+    shapes = [states.shape for _, _, states, _ in small.model.states(small.tokens(texts))]
+    assert all(width == small.dimensions for *_, width in shapes)
+
+
+def test_another_model_has_no_compact_form(tmp_path: Path) -> None:
+    copy = tmp_path / "mine"
+    shutil.copytree(find_default_weights().path, copy)
+    with (copy / "tokenizer.json").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    find_weights.__globals__["_read"].cache_clear()
+    other = OnnxEncoder(find_weights(copy))
+    assert other.compact() is other
 
 
 def test_passages_end_with_sentences_and_lose_no_word() -> None:

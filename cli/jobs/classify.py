@@ -147,14 +147,13 @@ def _label_all(
             entries = _entries(tables, threads, "state = 'visible'")
             wanted = {e.revision_id for e in _entries(tables, threads, where)}
             wanted = {name for name in wanted if bytes.fromhex(name) not in done}
-            labels = [
-                one for one in _labels(entries, classifier, encoder, unit, run.run_id) if one.revision_id in wanted
-            ]
+            labels = [one for one in _labels(entries, classifier, unit, run.run_id) if one.revision_id in wanted]
             tables.add_labels(labels)
             entries_done = sum(waiting[thread] for thread in threads)
             run.counts["entries"] += entries_done
             run.counts["labels"] += len(labels)
             run.counts.update({"texts encoded": encoder.encoded, "texts from cache": encoder.found})
+            run.counts["sentences from cache"] = classifier.recalled
             progress.step(entries_done)
 
 
@@ -167,11 +166,9 @@ def _entries(tables: Tables, threads: list[str], where: str) -> list[Entry]:
     return sorted(found, key=lambda e: (place[e.thread_id], e.position, e.revision_id))
 
 
-def _labels(
-    entries: list[Entry], classifier: Classifier, encoder: CachedEncoder, unit: str, run_id: str
-) -> Iterator[Label]:
+def _labels(entries: list[Entry], classifier: Classifier, unit: str, run_id: str) -> Iterator[Label]:
     pairs = [(entry, *found) for entry in entries for found in _sentences(entry)]
-    encoder.hold(item.text for _, item, _, _ in pairs)
+    classifier.hold(item for _, item, _, _ in pairs)
     if unit == "entry":
         from nlp.classify import Item
 

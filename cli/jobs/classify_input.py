@@ -89,7 +89,9 @@ class Judge:
         self._encoder, self._request = encoder, request
         self._told: dict[str, int] = {}
         self.classifier = classifier
-        example = next(self._results([self._item(EXAMPLE)]))
+        items = [self._item(EXAMPLE)]
+        classifier.hold(items)
+        example = next(self._results(items))
         self.shape = Shape((*example, "error"), example)
 
     def judge(self, chunk: list[InputRow]) -> list[dict[str, Any]]:
@@ -97,13 +99,17 @@ class Judge:
         from nlp.page import on_pages
 
         items = on_pages([row.item for row in chunk if row.item is not None], str(chunk[0].number))
-        self._encoder.hold(self._texts(items))
+        self.classifier.hold(self._sentences(items))
         results = self._results(items)
         return [self._failed(row) if row.item is None else next(results) for row in chunk]
 
     def encoder_counts(self) -> dict[str, int]:
-        """How many texts were encoded and how many came from the cache since the last call."""
-        now = {"texts encoded": self._encoder.encoded, "texts from cache": self._encoder.found}
+        """How many texts were encoded, and what came from the cache since the last call."""
+        now = {
+            "texts encoded": self._encoder.encoded,
+            "texts from cache": self._encoder.found,
+            "sentences from cache": self.classifier.recalled,
+        }
         before, self._told = self._told, now
         return {name: value - before.get(name, 0) for name, value in now.items()}
 
@@ -116,17 +122,15 @@ class Judge:
                 self._explain(item, row)
             yield row
 
-    def _texts(self, items: list[Item]) -> Iterator[str]:
-        """Every text that the encoder will be asked for."""
-        from nlp.segment import split_sentences
+    def _sentences(self, items: list[Item]) -> Iterator[Item]:
+        """What will be judged."""
+        from nlp.classify import sentences_of
 
         for item in items:
-            if item.context:
-                yield item.context
             if self._request.unit == "entry":
-                yield from (span.text for span in split_sentences(item.text))
+                yield from sentences_of(item)
             else:
-                yield item.text
+                yield item
 
     def _failed(self, row: InputRow) -> dict[str, Any]:
         known: dict[str, Any] = {

@@ -26,7 +26,8 @@ def classifier_path(flag: Path | None = None) -> Path | None:
 def open_classifier(
     folder: Path | None = None, *, keep: bool = True, costs: Mapping[str, float] | None = None
 ) -> Iterator[tuple[Classifier, CachedEncoder]]:
-    """The classifier in ``folder`` (default: the configured one) and its encoder; ``keep`` keeps embeddings on disk.
+    """The classifier in ``folder`` (default: the configured one) and its encoder; ``keep`` keeps embeddings and
+    judgements on disk.
 
     Raises ``ModelUnavailable`` if there is none, or not the encoder that it was trained on.
     """
@@ -35,7 +36,7 @@ def open_classifier(
 
     place = classifier_path(folder)
     with cached_encoder(encoder_of(place, resolve("model").value), keep=keep) as encoder:
-        yield Classifier.load(place, encoder, costs), encoder
+        yield Classifier.load(place, encoder, costs, encoder.store), encoder
 
 
 def load_classifier(folder: Path | None = None) -> Classifier:
