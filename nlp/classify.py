@@ -26,7 +26,7 @@ from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, base_of, blocks, c
 from nlp.heads import Heads
 from nlp.judgement import ACTS, Classification, Item, SentenceLabel, at_least_one, chances_of, cheapest, costs_of
 from nlp.look import Key, Look, LookStore, key_of
-from nlp.page import in_pages, page_mix
+from nlp.page import in_pages, on_one_page, starts_of
 from nlp.plain import plain
 from nlp.segment import Span, split_sentences
 from nlp.signs import sign_names
@@ -75,6 +75,7 @@ class Classifier:
         self._held: dict[Key, Look] = {}
         self.recalled = 0
         self._costs = costs_of(info.get("costs", {}), info["labels"])
+        self._follows = np.array(info["follows"])
         self.labels: tuple[str, ...] = tuple(info["labels"])
         self.codebook: str = info["codebook"]
         self.name = f"{NAME}@{_fingerprint(heads, info)}"
@@ -206,9 +207,14 @@ class Classifier:
     def _in_view_of(self, chances: NDArray[np.float64], items: list[Item]) -> NDArray[np.float64]:
         """Probabilities for the mix of labels on the items' page, or for the natural one."""
         mix = softmax(np.array([self._info["prior_shift"]]))[0]
-        words = np.array([_WORD.search(item.text) is not None for item in items])
-        if items[0].page is not None and words.any():
-            mix = page_mix(chances[words], mix)
+        if items[0].page is not None:
+            said = [(n, item) for n, item in enumerate(items) if _WORD.search(item.text)]
+            if said:
+                rows = [n for n, _ in said]
+                starts = starts_of([item.text for _, item in said], [item.context for _, item in said])
+                out = chances.copy()  # of what says nothing nobody asks
+                out[rows] = on_one_page(chances[rows], mix, self._follows, starts)
+                return out
         weighed = chances * mix
         return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
@@ -414,7 +420,17 @@ def _fingerprint(heads: Heads, info: dict[str, Any]) -> str:
     digest = hashlib.sha256()
     for name, array in sorted(heads.arrays().items()):
         digest.update(name.encode() + np.ascontiguousarray(array, np.float32).tobytes())
-    names = ("labels", "features", "rules", "encoder", "codebook", "temperature", "prior_shift", "abstain_below")
+    names = [
+        "labels",
+        "features",
+        "rules",
+        "encoder",
+        "codebook",
+        "temperature",
+        "prior_shift",
+        "follows",
+        "abstain_below",
+    ]
     digest.update(json.dumps([info[name] for name in names], sort_keys=True).encode())
     if "costs" in info:
         digest.update(json.dumps(info["costs"], sort_keys=True).encode())

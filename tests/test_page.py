@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from cli.main import main
 from nlp.classify import Classifier, Item
-from nlp.page import MAX_PAGE, PSEUDO, in_pages, is_running_text, on_pages, page_mix
+from nlp.page import BELIEF, MAX_PAGE, PSEUDO, in_pages, is_running_text, on_one_page, on_pages, page_mix, starts_of
 from store.records import UsageError
 
 NATURAL = np.array([0.05, 0.22, 0.06, 0.67])
@@ -29,6 +30,38 @@ def test_sure_scores_give_their_own_frequencies_held_back_by_the_natural_mix() -
 
 def test_scores_that_say_nothing_leave_the_natural_mix() -> None:
     assert page_mix(np.full((500, 4), 0.25), NATURAL) == pytest.approx(NATURAL)
+
+
+def test_chains_have_the_probabilities_of_all_their_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlp.page.CHAIN_ROUNDS", 0)
+    rng = np.random.default_rng(0)
+    chances, follows = rng.dirichlet(np.ones(3), 6), rng.uniform(0.3, 3.0, (3, 3))
+    natural, starts = np.array([0.2, 0.3, 0.5]), np.array([True, False, False, True, True, False])
+    mix = page_mix(chances, natural)
+    steps = follows**BELIEF * mix
+    steps /= steps.sum(axis=1, keepdims=True)
+    expected = np.zeros((6, 3))
+    for chain in ((0, 1, 2), (3,), (4, 5)):
+        for path in product(range(3), repeat=len(chain)):
+            weight = mix[path[0]] * np.prod([steps[a, b] for a, b in pairwise(path)])
+            weight *= np.prod([chances[row, label] for row, label in zip(chain, path, strict=True)])
+            for row, label in zip(chain, path, strict=True):
+                expected[row, label] += weight
+    expected /= expected.sum(axis=1, keepdims=True)
+    assert on_one_page(chances, natural, follows, starts) == pytest.approx(expected)
+
+
+def test_a_doubtful_sentence_goes_with_its_neighbours_and_only_with_them() -> None:
+    sure, doubtful = [0.0, 0.0, 1.0, 0.0], [0.02, 0.02, 0.48, 0.48]
+    like = np.where(np.eye(4) == 1, 3.0, 0.5)
+    chances = np.array([sure, doubtful, sure, [0.0, 0.0, 0.0, 1.0], doubtful] + [[0.25] * 4] * 60)
+    starts = starts_of(["a", "b", "c", "d", "e"] + ["x"] * 60, [None, "a", "b", None, "d"] + [None] * 60)
+    assert starts.tolist()[:5] == [True, False, False, True, False]
+    alone = on_one_page(chances, NATURAL, np.ones((4, 4)), starts)
+    assert alone[1] == pytest.approx(alone[4])
+    found = on_one_page(chances, NATURAL, like, starts)
+    assert found[1, 2] > alone[1, 2] > found[4, 2]
+    assert found.sum(axis=1) == pytest.approx(1)
 
 
 def test_a_thread_is_running_text_and_a_sample_is_not() -> None:
