@@ -75,7 +75,9 @@ def classify(
             "--cost", metavar="LABEL=N", help="Giving LABEL wrongly is N times as bad as another (repeatable)."
         ),
     ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor keep what was computed on disk.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither read nor keep what was computed on disk.")
+    ] = False,
     archive: options.Archive = None,
     fmt: options.Format = None,
     as_json: options.Json = False,
