@@ -41,9 +41,16 @@ from store.tables import Tables
 ROWS = 200
 SEED = 7
 
-#: Rows in a chunk instead of 1,024, so that a short file has many moments to be killed at.
+#: Rows in a chunk instead of 1,024, so that a short file has many moments to be killed at; and a pause before each, since from
+#: the cache all of them take no time.
 CHUNK = 16
-SMALL_CHUNKS = f"import cli.jobs.classify_input as m; m.CHUNK = {CHUNK}; from cli.main import run; run()"
+SMALL_CHUNKS = f"""
+import time, cli.jobs.classify_input as m
+from cli.main import run
+m.CHUNK, in_chunks = {CHUNK}, m.in_chunks
+m.in_chunks = lambda *given: (time.sleep(0.1) or chunk for chunk in in_chunks(*given))
+run()
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
