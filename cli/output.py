@@ -42,12 +42,12 @@ def emit(rows: Iterable[dict[str, Any]], columns: Sequence[str], fmt: str, *, ou
 
 def dumps(value: Any) -> str:
     """One line of JSON, readable characters kept, lone surrogates escaped so that the line is always valid UTF-8."""
-    text = json.dumps(value, ensure_ascii=False)
+    import orjson
+
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
+        return orjson.dumps(value).decode()
+    except TypeError:  # lone surrogates, integers of more than 64 bits
         return json.dumps(value)
-    return text
 
 
 def _jsonl(rows: Iterator[dict[str, Any]], _columns: Sequence[str], out: TextIO) -> int:

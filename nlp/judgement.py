@@ -115,7 +115,7 @@ class Classification:
 
 def chances_of(values: Mapping[str, float]) -> tuple[LabelProbability, ...]:
     """Probabilities by label as the records have them."""
-    return tuple(LabelProbability(label=label, probability=value) for label, value in values.items())
+    return tuple([LabelProbability(label=label, probability=value) for label, value in values.items()])
 
 
 def at_least_one(chances: Iterable[float | None]) -> float | None:

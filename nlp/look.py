@@ -7,9 +7,10 @@ the embeddings' file under the classifier's fingerprint and the SHA-256 of text,
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from nlp.cache import EmbeddingStore, text_key
 from nlp.cues import readable
@@ -63,13 +64,13 @@ def _digest(key: Key) -> bytes:
 
 def _packed(look: Look) -> bytes:
     cues = [(cue.type, cue.start, cue.end) for cue in look.cues]
-    return json.dumps((look.chances, cues, look.warnings), separators=(",", ":")).encode()
+    return orjson.dumps((look.chances, cues, look.warnings))
 
 
 def _unpacked(key: Key, value: bytes) -> Look | None:
     """A look as it was; ``None`` for what cannot be read, which is then made anew."""
     try:
-        chances, cues, warnings = json.loads(value)
+        chances, cues, warnings = orjson.loads(value)
         text = readable(key[0])
         found = tuple(Cue(type=name, text=text[start:end], start=start, end=end) for name, start, end in cues)
         return Look(tuple(map(float, chances)), found, tuple(warnings))

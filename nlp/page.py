@@ -106,7 +106,8 @@ def on_pages(items: Sequence[Item], name: str) -> list[Item]:
     What is drawn from here and there, rare labels perhaps on purpose, says nothing about the mix of a page.
     """
     running = is_running_text(items)
-    return [replace(item, page=(item.page or name) if running else None) for item in items]
+    pages = [(item.page or name) if running else None for item in items]
+    return [item if item.page == page else replace(item, page=page) for item, page in zip(items, pages, strict=True)]
 
 
 def is_running_text(items: Sequence[Item]) -> bool:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,6 +23,7 @@ SCHEMA_VERSION = 1
 STATE_FILE = "ingested.json"
 
 
+@cache
 def chorus_version() -> str:
     """The installed version, or ``unknown`` in a bare source tree."""
     try:

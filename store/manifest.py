@@ -8,9 +8,10 @@ import platform
 import re
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
@@ -26,7 +27,9 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
+    """Of what runs; looked up once, since a long run writes its manifest thousands of times."""
     found = {"python": platform.python_version(), "system": platform.platform()}
     for name in PACKAGES:
         try:
@@ -36,6 +39,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
+@cache
 def _user() -> str | None:
     try:
         return getpass.getuser()
@@ -113,7 +117,7 @@ class RunRecorder:
             version=chorus_version(),
             user=_user(),
             parameters=self.parameters,
-            versions=_versions(),
+            versions=dict(_versions()),
             counts=self.counts,
             digests=self.digests,
             errors=self.errors,
