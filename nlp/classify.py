@@ -411,7 +411,7 @@ def _space(heads: Heads, info: dict[str, Any], centres: NDArray[np.float32]) -> 
     """Names everything that a ``Look`` follows from; costs come later."""
     own = {name: value for name, value in info.items() if name != "costs"}
     familiar = hashlib.sha256(centres.astype(np.float16).tobytes() + str(info["unlike_beyond"]).encode()).hexdigest()
-    tools = " ".join(f"{name}-{version(name)}" for name in ("spacy", "py3langid"))
+    tools = " ".join(f"{name}-{version(name)}" for name in ("spacy", "pycld2"))
     return f"{_fingerprint(heads, own)}/{familiar[:12]}/{tools}/look{LOOK_VERSION}"
 
 

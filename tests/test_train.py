@@ -236,6 +236,9 @@ LANGUAGES = [
     ("Thanks for sharing this with all of us, it made my day.", None),
     ("lol ok grandad", None),
     ("Merci", None),  # too short to tell
+    ("Das ist\x00 \x01wirklich\ud800 eine sehr schöne\ufffe Geschichte.", "de"),
+    ("Tak for et rigtig godt indlæg, det har jeg lært meget af.", "da"),
+    ("感謝您分享這篇文章。", "zh"),
     ("http://blog.example/2012/12/05/das-ist-ja-toll-und-schoen", None),
     ("GREAT STUFF MATE KEEP IT COMING", None),
     ("", None),
