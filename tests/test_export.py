@@ -188,6 +188,22 @@ def test_one_key_makes_one_name_for_a_person_however_it_is_written() -> None:
     assert names.of("Odd Haugen") != others.of("Odd Haugen")
 
 
+def test_names_go_as_whole_words_the_longest_first(tmp_path: Path) -> None:
+    comments = [
+        {"native_id": f"c{n}", "author": f"Person{n} Surname{n}", "parent": None, "depth": 1, "kind": "comment",
+         "text": f"Surname{n} and Personal matters; Person{n} Surname{n}'s view, Person{n + 1}."}
+        for n in range(300)
+    ]  # fmt: skip
+    thread = {**THREAD, "comments": comments, "announced_count": 300}
+    (tmp_path / "thread.jsonl").write_text(json.dumps(thread) + "\n", encoding="utf-8")
+    assert run("import", tmp_path / "thread.jsonl", "-a", tmp_path / "a", "-q") == 0
+    (found,) = lines(
+        exported(tmp_path / "a", "jsonl", tmp_path / "out.jsonl", "--pseudonymise", "--key", tmp_path / "k")
+    )
+    first, second = found["comments"][:2]
+    assert first["text"] == (f"{first['author']} and Personal matters; {first['author']}'s view, {second['author']}.")
+
+
 @pytest.mark.model
 def test_formulas_stay_text_and_names_stay_whole_without_pseudonyms(archive: Path, tmp_path: Path) -> None:
     with exported(archive, "csv", tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:

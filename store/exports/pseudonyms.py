@@ -14,9 +14,8 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 from store.errors import UsageError
@@ -64,7 +63,7 @@ class Pseudonyms:
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key or secrets.token_bytes(KEY_BYTES)
-        self._patterns = lru_cache(maxsize=4)(_pattern)
+        self._thread: tuple[str, _Names] | None = None
 
     def of(self, name: str) -> str:
         """The pseudonym of a name; case and white space do not matter."""
@@ -77,19 +76,24 @@ class Pseudonyms:
         thread = document.thread
         if thread.title is not None:
             thread = replace(thread, title=self.text(thread.title, document))
-        post = self._entry(document.post, document) if document.post else None
-        return ThreadDocument(thread, post, tuple(self._entry(entry, document) for entry in document.comments))
+        pages = frozenset(e.author_url.rstrip("/") for e in document.entries if e.author_url)
+        post = self._entry(document.post, document, pages) if document.post else None
+        return ThreadDocument(thread, post, tuple(self._entry(entry, document, pages) for entry in document.comments))
 
     def text(self, text: str, document: ThreadDocument) -> str:
         """A text of the thread in which nobody is named."""
-        whole_of = _names_in(document.entries)
+        names = self._names(document)
         text = _MAIL.sub(MAIL, text)
-        text = _HANDLE.sub(lambda found: "@" + self.of(whole_of.get(found.group()[1:], found.group())), text)
-        pattern = self._patterns(tuple(sorted(whole_of)))
-        return pattern.sub(lambda found: self.of(whole_of[found.group()]), text) if pattern else text
+        text = _HANDLE.sub(lambda found: "@" + self.of(names.whole.get(found.group()[1:], found.group())), text)
+        return names.replaced(text, self.of)
 
-    def _entry(self, entry: Entry, document: ThreadDocument) -> Entry:
-        own = {e.author_url for e in document.entries if e.author_url}
+    def _names(self, document: ThreadDocument) -> _Names:
+        """Those of the thread, found once for all of its texts."""
+        if self._thread is None or self._thread[0] != document.thread.thread_id:
+            self._thread = (document.thread.thread_id, _Names(document.entries))
+        return self._thread[1]
+
+    def _entry(self, entry: Entry, document: ThreadDocument, pages: frozenset[str]) -> Entry:
         return replace(
             entry,
             author=self.of(entry.author) if entry.author else entry.author,
@@ -97,32 +101,63 @@ class Pseudonyms:
             native_id=None,
             url=None if entry.kind != "post" else entry.url,
             text=self.text(entry.text, document),
-            links=tuple(link for link in entry.links if not _leads_to(link, own)),
+            links=tuple(link for link in entry.links if not _leads_to(link, pages)),
             evidence=None,
         )
 
 
-def _names_in(entries: Iterable[Entry]) -> dict[str, str]:
-    """What the authors of a thread are called in texts, and the whole name behind it.
+class _Names:
+    """What the authors of a thread are called in texts. ``whole`` maps each way to the whole name.
 
     A part that two authors share stands for the first of them: it has to go either way.
     """
-    names = dict.fromkeys(entry.author.strip() for entry in entries if entry.author and len(entry.author.strip()) > 1)
-    found = {name: name for name in names}
-    for name in names:
-        for part in _PART.findall(name):
-            if len(part) >= SHORTEST and part[0].isupper():
-                found.setdefault(part, name)
-    return found
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        names = dict.fromkeys(e.author.strip() for e in entries if e.author and len(e.author.strip()) > 1)
+        self.whole = {name: name for name in names}
+        for name in names:
+            for part in _PART.findall(name):
+                if len(part) >= SHORTEST and part[0].isupper():
+                    self.whole.setdefault(part, name)
+        self._by_start: dict[str, list[str]] = {}
+        for name in sorted(self.whole, key=len, reverse=True):
+            self._by_start.setdefault(_start(name), []).append(name)
+
+    def replaced(self, text: str, stand_in: Callable[[str], str]) -> str:
+        """``text`` with something else for each name; the longest name counts. Linear in the text, however many names."""
+        out, done = [], 0
+        for word in _START.finditer(text):
+            at = word.start()
+            if at < done:
+                continue
+            name = next((n for n in self._by_start.get(word.group(), ()) if _stands_at(text, at, n)), None)
+            if name is not None:
+                out += [text[done:at], stand_in(self.whole[name])]
+                done = at + len(name)
+        return "".join([*out, text[done:]])
 
 
-def _pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Any of the names as words of their own, the longest first."""
-    if not names:
-        return None
-    longest = sorted(names, key=len, reverse=True)
-    return re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest)) + r")(?!\w)")
+#: Where a name can begin: a word, or a character that is none.
+_START = re.compile(r"\w+|[^\w\s]")
 
 
-def _leads_to(link: str, pages: set[str]) -> bool:
-    return link.lower().startswith("mailto:") or any(link.rstrip("/").startswith(page.rstrip("/")) for page in pages)
+def _start(name: str) -> str:
+    found = _START.match(name)
+    return found.group() if found else name
+
+
+def _stands_at(text: str, at: int, name: str) -> bool:
+    """Whether the name stands there as words of its own."""
+    end = at + len(name)
+    return text.startswith(name, at) and not (end < len(text) and _is_word(text[end]) and _is_word(name[-1]))
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _leads_to(link: str, pages: frozenset[str]) -> bool:
+    """To a mail address, or to an author's page or below it. ``pages`` have no slash at the end."""
+    parts = link.rstrip("/").split("/")
+    above = ("/".join(parts[:n]) for n in range(3, len(parts) + 1))
+    return link.lower().startswith("mailto:") or any(place in pages for place in above)
