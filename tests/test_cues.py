@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from nlp.cues import SPANS_KEY, compile_pattern, cue_acts, cue_pipeline, cue_types, find_cues_in
+from nlp.cues import SPANS_KEY, ZONE, compile_pattern, cue_acts, cue_pipeline, cue_types, find_cues_in
 from store.records import ConfigError
 
 EXPECTED = [
@@ -67,3 +67,12 @@ def test_the_notation_of_patterns() -> None:
     assert compile_pattern("^try <url>") == [{"LOWER": {"IN": ["try"]}, "IS_SENT_START": True}, {"LIKE_URL": True}]
     with pytest.raises(ConfigError):
         compile_pattern(" ")
+
+
+def test_words_that_were_met_are_forgotten_again() -> None:
+    texts = [f"Thanks to wordnumber{n} for the quixotic{n} help." for n in range(2 * ZONE + 10)]
+    list(find_cues_in(texts[:1]))
+    before = len(cue_pipeline().vocab.strings)
+    found = list(find_cues_in(texts))
+    assert len(cue_pipeline().vocab.strings) <= before
+    assert all("thanks to" in {cue.text.lower() for cue in cues} for cues in found)
