@@ -87,7 +87,7 @@ def anchor(pattern: list[dict[str, Any]]) -> frozenset[str]:
     return frozenset(max(sets, key=lambda words: min(map(len, words)), default=()))
 
 
-#: Texts after which spaCy forgets the words it met, else its vocabulary grows with every new one (by 47 MB on 60,000 sentences with
+#: Texts after which spaCy forgets the words it met, else its vocabulary grows with every new one (47 MB on 60,000 sentences of
 #: two new words each). Fewer at a time cost time: it has to learn the common words again.
 ZONE = 1_024
 
