@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import stat
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,6 +17,7 @@ import pytest
 from cli.main import main
 from store.archive import Archive
 from store.exports.pseudonyms import Pseudonyms
+from store.records import Thread, ThreadDocument
 from store.tables import Tables
 
 THREAD = {
@@ -39,6 +42,16 @@ THREAD = {
          "text": "Maria, that was a <b>fine</b> day & the Lund pots \u0007 sold."},
     ],
 }  # fmt: skip
+
+NOBODY_SPEAKS = ThreadDocument(
+    Thread(
+        thread_id="t", url="https://kiln.example/", canonical_url="https://kiln.example/", site="kiln.example",
+        platform=None, title=None, language=None, announced_count=None, captured_count=0, completeness="unknown",
+        completeness_reason=None, captured_at="2012-12-05T09:14:00Z",
+    ),
+    None,
+    (),
+)  # fmt: skip
 
 NAMES = ("Odd", "Haugen", "Maria", "Lund", "marialund", "lund.example", "kiln.example/odd")
 
@@ -130,6 +143,32 @@ def test_convokit_tells_who_answers_whom_and_when(archive: Path, tmp_path: Path)
     assert set(json.loads((corpus / "conversations.json").read_text())) == {post["id"]}
 
 
+def test_comments_without_their_post_answer_nothing_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "thread.jsonl").write_text(json.dumps(THREAD) + "\n", encoding="utf-8")
+    assert run("import", tmp_path / "thread.jsonl", "-a", tmp_path / "whole", "-q") == 0
+    whole = Tables.open(Archive.open(tmp_path / "whole"))
+    (thread,) = whole.threads()
+    comments = whole.document(thread).comments
+    visits = [
+        replace(visit, revision_ids=tuple(c.revision_id for c in comments)) for visit in whole.visits(thread.thread_id)
+    ]
+    Tables.open(Archive.create_or_open(tmp_path / "part")).write(visits, [thread], comments)
+    thanks, *answers = lines(exported(tmp_path / "part", "convokit", tmp_path / "corpus") / "utterances.jsonl")
+    assert thanks["reply-to"] is None
+    assert [u["reply-to"] for u in answers] == [thanks["id"]] * 2
+
+
+@pytest.mark.model
+def test_labels_are_those_of_the_unit(archive: Path, tmp_path: Path) -> None:
+    place = tmp_path / "archive"
+    shutil.copytree(archive, place)
+    assert run("classify", "-a", place, "-q", "--unit", "entry") == 0
+    assert run("classify", "-a", place, "-q", "--unit", "sentence") == 0
+    assert all(row["machine_label"] for row in lines(exported(place, "doccano", tmp_path / "sentences.jsonl")))
+    entries = lines(exported(place, "convokit", tmp_path / "corpus") / "utterances.jsonl")
+    assert all(u["meta"]["label"] and u["meta"]["sentence_labels"] for u in entries)
+
+
 @pytest.mark.model
 def test_gexf_counts_replies(archive: Path, tmp_path: Path) -> None:
     import networkx
@@ -204,6 +243,18 @@ def test_names_go_as_whole_words_the_longest_first(tmp_path: Path) -> None:
     assert first["text"] == (f"{first['author']} and Personal matters; {first['author']}'s view, {second['author']}.")
 
 
+@pytest.mark.parametrize("text", ["a" * 300_000, "a." * 150_000, "a@b.c" * 60_000, "@" * 300_000])
+def test_long_runs_without_a_space_take_no_squared_time(text: str) -> None:
+    assert "@b.c" not in Pseudonyms().text(text, NOBODY_SPEAKS)
+
+
+@pytest.mark.parametrize("text", ["to a.b+c@mail.example, please", "x@y.example@z.example", "a@b.example.c@d.example!"])
+def test_mail_addresses_that_hang_together_go_together(text: str) -> None:
+    found = Pseudonyms().text(text, NOBODY_SPEAKS)
+    assert "@" not in found
+    assert ".example" not in found
+
+
 @pytest.mark.model
 def test_formulas_stay_text_and_names_stay_whole_without_pseudonyms(archive: Path, tmp_path: Path) -> None:
     with exported(archive, "csv", tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
@@ -224,6 +275,9 @@ def test_what_cannot_be_written_is_refused_in_one_line(
         ("--as", "convokit"),
         ("--as", "gexf", "--out", mine),
         ("--as", "gexf", "--out", tmp_path / "nowhere" / "x.gexf"),
+        ("--as", "gexf", "--out", "/proc/self/x.gexf"),
+        ("--as", "convokit", "--out", "/proc/self/corpus"),
+        ("--as", "ro-crate", "--out", "/proc/self/crate.zip"),
         ("--as", "smoke-signals"),
         ("--as", "doccano", "--unit", "paragraph"),
         ("--as", "csv", "--key", tmp_path / "key"),

@@ -150,26 +150,26 @@ def _json_rows(source: Source) -> Iterator[InputRow]:
 
 
 def _json_row(line: bytes, number: int, source: Source) -> InputRow:
-    import orjson
-
     try:
-        row = orjson.loads(line)
-        if not isinstance(row, dict) or isinstance(row.get(source.id_column), float):
-            row = json.loads(line)  # a whole number of more than 64 bits stays one
-    except ValueError:
-        return _odd_json_row(line, number, source)
-    return _row(row, number, source) if isinstance(row, dict) else _broken(number, source, "not a JSON object")
-
-
-def _odd_json_row(line: bytes, number: int, source: Source) -> InputRow:
-    """What the fast reader does not take: lone surrogates, or no JSON at all."""
-    try:
-        row = json.loads(line.decode("utf-8", "surrogatepass"))
+        row = _loaded(line, source.id_column)
     except UnicodeDecodeError:
         return _broken(number, source, "not UTF-8")
     except (ValueError, RecursionError):
         return _broken(number, source, "not JSON")
     return _row(row, number, source) if isinstance(row, dict) else _broken(number, source, "not a JSON object")
+
+
+def _loaded(line: bytes, id_column: str) -> Any:
+    import orjson
+
+    try:
+        row = orjson.loads(line)
+        if isinstance(row, dict) and not isinstance(row.get(id_column), float):
+            return row
+    except ValueError:
+        pass
+    # Slower, but it takes lone surrogates, and a whole number of more than 64 bits stays one.
+    return json.loads(line.decode("utf-8", "surrogatepass"))
 
 
 def _delimited_rows(source: Source) -> Iterator[InputRow]:
@@ -266,7 +266,7 @@ def _row(row: Mapping[str, Any], number: int, source: Source) -> InputRow:
         broken = source.id_column not in row or not isinstance(row.get(source.text_column), str)
         return InputRow(number, kept, error=what, broken=broken)
     role = ROLES[(row.get("role") or "").strip().lower()]
-    page = next((str(row[key]) for key in PAGE_COLUMNS if row.get(key)), None) if len(row) > 2 else None
+    page = next((str(row[key]) for key in PAGE_COLUMNS if row.get(key)), None)
     return InputRow(
         number, name, _item_type()(str(name), row[source.text_column], row.get("context") or None, role, page)
     )

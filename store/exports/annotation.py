@@ -5,13 +5,12 @@ What a machine said goes where the tool keeps predictions, or into a unit's meta
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import IO, Any
 from xml.sax.saxutils import quoteattr
 
 from store.annotations import Coding
-from store.exports.material import Material, Unit, probabilities
+from store.exports.material import Material, Unit, json_line, probabilities
 
 #: What the parts of Label Studio's configuration are called; tasks refer to them.
 CHOICE, TEXT = "act", "text"
@@ -28,8 +27,8 @@ def label_studio(material: Material, out: IO[bytes]) -> int:
             "predictions": [_prediction(unit.called)] if unit.called else [],
             "annotations": [_annotation(material, coding) for coding in unit.coded],
         }
-        out.write((b",\n" if count > 1 else b"\n") + _line(task))
-    out.write(b"\n]\n")
+        out.write((b"," if count > 1 else b"\n") + json_line(task))
+    out.write(b"]\n")
     return count
 
 
@@ -66,9 +65,8 @@ def doccano(material: Material, out: IO[bytes]) -> int:
     count = 0
     for count, unit in enumerate(material.units(), 1):  # noqa: B007
         labels = sorted({coding["label"] for coding in unit.coded})
-        out.write(
-            _line({TEXT: unit.text, "label": labels, "context": unit.context, **unit.about, **_machine(unit)}) + b"\n"
-        )
+        row = {TEXT: unit.text, "label": labels, "context": unit.context, **unit.about, **_machine(unit)}
+        out.write(json_line(row))
     return count
 
 
@@ -84,7 +82,7 @@ def prodigy(material: Material, out: IO[bytes]) -> int:
             for coding in unit.coded
         ]
         for line in lines or [task]:
-            out.write(_line(line) + b"\n")
+            out.write(json_line(line))
     return count
 
 
@@ -93,7 +91,3 @@ def _machine(unit: Unit) -> dict[str, Any]:
         return {"machine_label": None, "machine_probability": None, "model": None}
     score = probabilities(unit.called).get(unit.called["label"])
     return {"machine_label": unit.called["label"], "machine_probability": score, "model": unit.called["model"]}
-
-
-def _line(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")

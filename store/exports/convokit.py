@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from store.exports.material import Material, probabilities
+from store.exports.material import Material, json_line, probabilities
 from store.records import Entry, ThreadDocument
 
 #: The speaker of what nobody signed: ConvoKit wants one. The utterance's meta says ``author: null``.
@@ -24,21 +23,26 @@ def convokit(material: Material, folder: Path) -> int:
     conversations: dict[str, dict[str, Any]] = {}
     types: dict[str, set[str]] = {}
     count = 0
-    with (folder / "utterances.jsonl").open("w", encoding="utf-8", errors="replace", newline="\n") as out:
+    with (folder / "utterances.jsonl").open("wb") as out:
         for document in material.documents():
             called = {revision: row for (revision, _), row in material.called(document, "entry").items()}
-            sentences: dict[str, Counter[str]] = defaultdict(Counter)
-            for (revision, _), one in material.called(document, "sentence").items():
-                sentences[revision][one["label"]] += 1
+            sentences = material.sentence_counts(document)
             root = document.post.revision_id if document.post else f"thread-{document.thread.thread_id}"
             conversations[root] = {"meta": _conversation(document), "vectors": []}
             ids = {entry.entry_id: entry.revision_id for entry in document.entries}
+            top = document.post.revision_id if document.post else None
             for entry in document.entries:
-                row = _utterance(entry, root, ids, called.get(entry.revision_id), sentences[entry.revision_id])
+                row = _utterance(
+                    entry,
+                    root,
+                    ids.get(entry.parent_id or "", top),
+                    called.get(entry.revision_id),
+                    sentences.get(entry.revision_id, {}),
+                )
                 _note_types(types, row["meta"])
                 speaker = speakers.setdefault(row["speaker"], {"meta": {"entries": 0}, "vectors": []})
                 speaker["meta"]["entries"] += 1
-                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                out.write(json_line(row))
                 count += 1
     of_conversations: dict[str, set[str]] = {}
     for one in conversations.values():
@@ -68,10 +72,10 @@ def _conversation(document: ThreadDocument) -> dict[str, Any]:
 
 
 def _utterance(
-    entry: Entry, root: str, ids: Mapping[str, str], called: Mapping[str, Any] | None, sentences: Mapping[str, int]
+    entry: Entry, root: str, answers: str | None, called: Mapping[str, Any] | None, sentences: Mapping[str, int]
 ) -> dict[str, Any]:
-    """``label`` is that of the whole entry (``classify --unit entry``), ``sentence_labels`` how many sentences bear each."""
-    parent = ids.get(entry.parent_id or "", root) if entry.kind != "post" else None
+    """``answers`` is the utterance that a comment answers, if there is one. ``label`` is that of the whole entry (``classify
+    --unit entry``), ``sentence_labels`` how many sentences bear each."""
     names = (
         "entry_id",
         "kind",
@@ -96,7 +100,7 @@ def _utterance(
         "text": entry.text,
         "speaker": entry.author or NOBODY,
         "meta": meta,
-        "reply-to": None if parent == entry.revision_id else parent,
+        "reply-to": None if entry.kind == "post" else answers,
         "timestamp": _timestamp(entry.published),
         "vectors": [],
     }

@@ -44,7 +44,7 @@ STATUS = {
 #: What of a run is told: neither who ran it nor the command line, which may name people.
 TOLD_OF_RUNS = ("command", "version", "parameters", "versions", "counts", "digests")
 
-#: Earlier than any date that a ZIP file can hold; a fixed one makes the same crate the same bytes.
+#: The earliest date that a ZIP file can hold; a fixed one makes the same files the same bytes.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -63,10 +63,9 @@ def ro_crate(material: Material, folder: Path) -> int:
         parts.append(_file(folder, path, description))
         return count
 
-    count = add(
-        "threads.jsonl", "The threads, one a line, as chorus show --json prints them", lambda o: jsonl(material, o)
-    )
-    add("entries.csv", "The posts and comments, one a row", lambda o: csv_table(material, o))
+    shown = "The threads, one a line, as chorus show --json prints them"
+    count = add("threads.jsonl", shown, partial(jsonl, material))
+    add("entries.csv", "The posts and comments, one a row", partial(csv_table, material))
     runs: list[Run] = []
     if material.names is None:
         root = material.archive.root

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
+from store.archive import write_atomically
 from store.errors import UsageError
 from store.exports import annotation, convokit, crate, network, rows
-from store.exports.material import Material, write_directory, write_file
+from store.exports.material import Material, told_of, write_directory, write_file
 
 __all__ = ["counted", "export"]
-
 
 #: Formats of one file: what they count, and how they are written.
 FILES: dict[str, tuple[str, Callable[[Material, IO[bytes]], int]]] = {
@@ -57,10 +58,10 @@ def export(material: Material, kind: str, out: str) -> int:
         sys.stdout.buffer.flush()
         return count
     path = Path(out)
-    count = write_file(path, lambda handle: write(material, handle))
+    count = write_file(path, partial(write, material))
     if kind == "label-studio" and path.is_file():
         config = annotation.label_studio_config(material).encode()
-        write_file(path.with_name(path.name + CONFIG_SUFFIX), lambda handle: handle.write(config))
+        write_atomically(path.with_name(path.name + CONFIG_SUFFIX), config)
     return count
 
 
@@ -74,8 +75,10 @@ def _to_folder(material: Material, kind: str, write: Callable[[Material, Path], 
         raise UsageError(f"--as {kind} makes a directory", hint="--out DIR")
     path = Path(out)
     if kind != "ro-crate" or path.suffix.lower() != ".zip":
-        return write_directory(path, lambda folder: write(material, folder))
-    with tempfile.TemporaryDirectory(prefix=".crate.", dir=path.parent if path.parent.is_dir() else None) as name:
+        return write_directory(path, partial(write, material))
+    with told_of(path):
+        beside = tempfile.TemporaryDirectory(prefix=".crate.", dir=path.parent if path.parent.is_dir() else None)
+    with beside as name:
         count = write(material, Path(name))
 
         def zipped(handle: IO[bytes]) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +25,9 @@ from store.tables import Tables
 
 #: Left in every directory that an export makes, so that a later one knows whose it is and may replace it.
 MARK = ".chorus-export"
+
+#: What an export needs of a label.
+LABEL_COLUMNS = ("revision_id", "start", "label", "probabilities", "model", "codebook")
 
 #: Where a text is cut into units: start and end of each, in characters.
 Splitter = Callable[[str], Iterable[tuple[int, int]]]
@@ -77,13 +83,13 @@ class Material:
             yield self.names.document(document) if self.names else document
 
     @cached_property
-    def labelling(self) -> tuple[str, str] | None:
-        """Model and codebook of the newest classification; ``None`` before any."""
-        found = None
-        for run in list_runs(self.archive):
-            if run.command == "classify" and {"model", "codebook"} <= set(run.digests):
-                found = (run.digests["model"], run.digests["codebook"])
-        return found
+    def labellings(self) -> Mapping[str, tuple[str, str]]:
+        """Model and codebook of the newest classification by unit, ``sentence`` or ``entry``, where there was one."""
+        return {
+            run.parameters.get("unit", "sentence"): (run.digests["model"], run.digests["codebook"])
+            for run in list_runs(self.archive)
+            if run.command == "classify" and {"model", "codebook"} <= set(run.digests)
+        }
 
     def units(self) -> Iterator[Unit]:
         """The units of all visible entries with words in them, in the order of the pages."""
@@ -124,12 +130,19 @@ class Material:
 
     def called(self, document: ThreadDocument, unit: str) -> dict[tuple[str, int], dict[str, Any]]:
         """The machine's labels of a thread's sentences or entries, by revision and start."""
-        if self.labelling is None:
+        if unit not in self.labellings:
             return {}
-        model, codebook = map(quote, self.labelling)
-        where = f"unit = '{unit}' AND model = {model} AND codebook = {codebook}"
-        rows = self.tables.rows("labels", f"{where} AND thread_id = {quote(document.thread.thread_id)}")
-        return {(row["revision_id"], row["start"]): row for row in rows}
+        model, codebook = map(quote, self.labellings[unit])
+        where = f"unit = {quote(unit)} AND model = {model} AND codebook = {codebook}"
+        where += f" AND thread_id = {quote(document.thread.thread_id)}"
+        return {(row["revision_id"], row["start"]): row for row in self.tables.rows("labels", where, LABEL_COLUMNS)}
+
+    def sentence_counts(self, document: ThreadDocument) -> Mapping[str, Counter[str]]:
+        """By revision, how many of its sentences bear each label."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for (revision, _), row in self.called(document, "sentence").items():
+            found[revision][row["label"]] += 1
+        return found
 
     @cached_property
     def _codings(self) -> dict[str, list[Coding]]:
@@ -150,25 +163,44 @@ def probabilities(row: Mapping[str, Any]) -> dict[str, float]:
     return {p["label"]: round(p["probability"], 6) for p in row["probabilities"]}
 
 
+def json_line(value: Any) -> bytes:
+    """One line of JSON, readable characters kept; what no UTF-8 can hold becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
 def write_file(path: Path, write: Callable[[IO[bytes]], int]) -> int:
     """Have ``write`` fill a file, whole or not at all; into a device or pipe directly."""
     if path.exists() and not path.is_file():
         if path.is_dir():
             raise UsageError(f"--out {path}: a directory, not a file")
-        with path.open("wb") as handle:
+        with told_of(path):
+            handle = path.open("wb")
+        with handle:
             return write(handle)
     if not path.parent.is_dir():
         raise UsageError(f"--out {path}: there is no directory {path.parent}")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with told_of(path):
+        handle = temporary.open("wb")
     try:
-        with temporary.open("wb") as handle:
+        with handle:
             count = write(handle)
             handle.flush()
             os.fsync(handle.fileno())
-        temporary.replace(path)
+        with told_of(path):
+            temporary.replace(path)
         return count
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """An error of the system about the place given, not about a temporary file in it."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"--out {path}: cannot be written ({error.strerror})") from error
 
 
 def write_directory(path: Path, write: Callable[[Path], int]) -> int:
@@ -177,14 +209,17 @@ def write_directory(path: Path, write: Callable[[Path], int]) -> int:
         raise UsageError(f"--out {path}: is there already, and no export made it", hint="name a new directory")
     if not path.parent.is_dir():
         raise UsageError(f"--out {path}: there is no directory {path.parent}")
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    with told_of(path):
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         temporary.chmod(0o755)
         count = write(temporary)
         (temporary / MARK).touch()
+        old = temporary.with_name(temporary.name + ".old")
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(old)  # only beside it, so that a crash here loses neither
         temporary.replace(path)
+        shutil.rmtree(old, ignore_errors=True)
         return count
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -27,16 +27,14 @@ def gexf(material: Material, out: IO[bytes]) -> int:
     for document in material.documents():
         authors = {entry.entry_id: entry.author for entry in document.entries}
         poster = document.post.author if document.post else None
-        called: dict[str, Counter[str]] = defaultdict(Counter)
-        for (revision, _), row in material.called(document, "sentence").items():
-            called[revision][row["label"]] += 1
+        called = material.sentence_counts(document)
         for entry in document.entries:
             if not entry.author:
                 continue
             own = counts[entry.author]
             own["entries"] += 1
             own["posts"] += entry.kind == "post"
-            labels[entry.author].update(called[entry.revision_id])
+            labels[entry.author].update(called.get(entry.revision_id, {}))
             answered = None if entry.kind == "post" else authors.get(entry.parent_id or "", poster)
             if answered:
                 edges[entry.author, answered] += 1

@@ -29,7 +29,9 @@ SHORTEST = 3
 
 MAIL = "[mail address]"
 
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+#: A mail address, with what hangs on to it ("a@b.com@c.com"). It begins at a boundary only: from every letter of a long word the
+#: search would cost its length squared.
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+(?:[\w.+-]*@[\w-]+(?:\.[\w-]+)+)*")
 _HANDLE = re.compile(r"(?<![\w/@.])@\w{2,30}")
 _PART = re.compile(r"[^\W\d_][\w'’-]*")
 

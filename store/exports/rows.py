@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from typing import IO, Any
 
-from store.exports.material import Material
+from store.exports.material import Material, json_line
 from store.records import Entry, ThreadDocument
 from store.schema import arrow_schema, csv_columns, csv_row, safe_cell, to_row
 
@@ -20,7 +19,7 @@ def jsonl(material: Material, out: IO[bytes]) -> int:
     """A thread a line; returns how many."""
     count = 0
     for count, document in enumerate(material.documents(), 1):  # noqa: B007
-        out.write(json.dumps(document.to_json(evidence=True), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        out.write(json_line(document.to_json(evidence=True)))
     return count
 
 
