@@ -282,13 +282,15 @@ class CachedEncoder:
 
     def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
         """Vectors of different texts: from the store, and the rest from the encoder in one call."""
+        if self._store is None:
+            self.encoded += len(texts)
+            return self._encoder.encode(texts)
         out = np.zeros((len(texts), self.dimensions), np.float32)
         digests = [text_key(text) for text in texts]
-        missing = self._fill(out, digests)
+        missing = self._fill(out, digests, self._store)
         if missing:
             out[missing] = self._encoder.encode([texts[n] for n in missing])
-            if self._store is not None:
-                self._store.put(self._space, [(digests[n], out[n].tobytes()) for n in missing])
+            self._store.put(self._space, [(digests[n], out[n].tobytes()) for n in missing])
         self.encoded += len(missing)
         self.found += len(texts) - len(missing)
         return out
@@ -297,9 +299,9 @@ class CachedEncoder:
     def _space(self) -> str:
         return f"{self.fingerprint}/mean/float32"
 
-    def _fill(self, out: NDArray[np.float32], digests: list[bytes]) -> list[int]:
+    def _fill(self, out: NDArray[np.float32], digests: list[bytes], store: EmbeddingStore) -> list[int]:
         """Put what the store has into ``out``; returns the rows that it has not."""
-        known = self._store.get(self._space, digests) if self._store is not None else {}
+        known = store.get(self._space, digests)
         missing = []
         for n, digest in enumerate(digests):
             value = known.get(digest, b"")

@@ -10,12 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from nlp.attention import Attention, Reader
 from nlp.cache import CachedEncoder, EmbeddingStore
@@ -183,9 +185,13 @@ class Classifier:
             else:
                 yield self._result(item, row, best, look.cues, look.warnings)
 
-    def _look(self, keys: Sequence[Key]) -> Iterator[Look]:
-        """What is to be seen in each sentence. The encoder is at work while the words are looked at."""
-        sentences = [Sentence(*key) for key in keys]
+    def _look(self, keys: Sequence[Key]) -> list[Look]:
+        """What is to be seen in each sentence."""
+        with _linear_algebra().limit(limits=1):
+            return list(self._see([Sentence(*key) for key in keys]))
+
+    def _see(self, sentences: Sequence[Sentence]) -> Iterator[Look]:
+        """The encoder is at work while the words are looked at."""
         with ThreadPoolExecutor(1) as pool:
             encoded = pool.submit(self._encode, sentences)
             cues = list(find_cues_in(sentence.text for sentence in sentences))
@@ -371,6 +377,12 @@ def _language(sentence: Sentence) -> tuple[str, ...]:
     """A warning if the sentence is not in English."""
     language = other_language(sentence.text, sentence.context)
     return (f"language:{language}",) if language else ()
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """To hold numpy's own threads back: on small matrices they wait for each other, and the encoder has the cores."""
+    return ThreadpoolController()
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

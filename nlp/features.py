@@ -151,14 +151,14 @@ def complete(reading: Reading, encoder: Encoder) -> Matrix:
     zero, base = np.zeros(encoder.dimensions, np.float32), base_of(encoder)
     own = np.stack([vectors[text] if text.strip() else zero for text in reading.texts])
     before = np.stack([vectors[text] if text else zero for text in reading.contexts])
-    parts = [
+    parts = (
         own[:, :base] * EMBEDDING_WEIGHT,
         before[:, :base] * CONTEXT_WEIGHT,
-        ngrams(reading.words) * NGRAM_WEIGHT,
+        ngrams(reading.words),
         reading.rest,
         own[:, base:],
-    ]
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    )
+    return np.concatenate(parts, axis=1)
 
 
 def base_of(encoder: Encoder) -> int:
@@ -167,12 +167,11 @@ def base_of(encoder: Encoder) -> int:
 
 
 def ngrams(words: Sequence[Sequence[int]]) -> Matrix:
-    """The columns of ``word_columns``, each row of length 1."""
+    """The columns of ``word_columns``, each row of length ``NGRAM_WEIGHT``."""
     out = np.zeros((len(words), HASH_COLUMNS), np.float32)
     for row, columns in zip(out, words, strict=True):
-        row[columns] = 1.0
-    lengths: Matrix = np.linalg.norm(out, axis=1, keepdims=True)
-    return np.asarray(out / np.maximum(lengths, 1.0), np.float32)
+        row[columns] = NGRAM_WEIGHT / np.sqrt(max(len(columns), 1))
+    return out
 
 
 def word_columns(text: str) -> list[int]:

@@ -82,7 +82,7 @@ def unit(vectors: Floats) -> Floats:
 
 def _one_thread() -> AbstractContextManager[object]:
     """Several threads add in another order each time, and round otherwise. Comes with scikit-learn."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
+    from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[object] = threadpool_limits(1)
     return limits
