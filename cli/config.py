@@ -24,7 +24,7 @@ SETTINGS: dict[str, tuple[str, Any, str]] = {
     "browser": ("CHORUS_BROWSER", None, "path of a Chromium or Chrome"),
     "proxy": ("CHORUS_PROXY", None, "a proxy for the browser: http://host:port or socks5://host:port"),
     "model": ("CHORUS_MODEL", None, "the embedding model: a sentence-transformers directory or name, or an ONNX file"),
-    "classifier": ("CHORUS_CLASSIFIER", None, "directory of a classifier that `chorus train` made"),
+    "classifier": ("CHORUS_CLASSIFIER", None, "directory of a classifier that `chorus train` made, or `fast`"),
 }
 
 

@@ -27,7 +27,10 @@ Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="
 Classifier = Annotated[
     Path | None,
     typer.Option(
-        "--classifier", metavar="DIR", help="A classifier made by `chorus train`.", show_default="the shipped one"
+        "--classifier",
+        metavar="DIR",
+        help="A classifier made by `chorus train`, or `fast`: the shipped one that is quicker and errs more.",
+        show_default="the shipped one",
     ),
 ]
 Codebook = Annotated[

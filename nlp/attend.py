@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.attention import NOWHERE, Attention
-from nlp.encoder import OnnxEncoder
+from nlp.encoder import Encoder, OnnxEncoder
 from nlp.heads import Network, log_softmax
 
 #: Queries a network has, numbers in each projected state, hidden units over the other features. 12 queries and middle layers
@@ -32,14 +32,29 @@ States = Sequence[NDArray[np.float16]]
 Floats = NDArray[np.float32]
 
 
-def token_states(texts: Sequence[str], encoder: OnnxEncoder) -> list[NDArray[np.float16]]:
-    """The middle layer's states of each text, shape (tokens, width) each."""
+def token_states(texts: Sequence[str], encoder: OnnxEncoder) -> tuple[list[NDArray[np.float16]], Floats]:
+    """Of each text the middle layer's states, shape (tokens, width) each, and its unit vector, shape (texts, dimensions)."""
     out: list[NDArray[np.float16]] = [np.zeros((0, 0), np.float16)] * len(texts)
-    tokens = [ids[:TOKENS] for ids in encoder.tokens(texts)]
-    for batch, _, states, mask in encoder.model.states(tokens):
+    vectors = np.zeros((len(texts), encoder.dimensions), np.float32)
+    for batch, pooled, states, mask in encoder.model.states(encoder.tokens(texts)):
+        vectors[batch] = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
         for row, state, inside in zip(batch, states, mask, strict=True):
-            out[row] = state[: int(inside.sum())].astype(np.float16)
-    return out
+            out[row] = state[: min(TOKENS, int(inside.sum()))].astype(np.float16)
+    return out, vectors
+
+
+class Known:
+    """An encoder that has read some texts already, with their ``vectors``, and asks ``encoder`` for others."""
+
+    def __init__(self, encoder: Encoder, texts: Sequence[str], vectors: Floats) -> None:
+        self._encoder, self._vectors = encoder, dict(zip(texts, vectors, strict=True))
+        self.fingerprint, self.dimensions = encoder.fingerprint, encoder.dimensions
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors, shape (texts, dimensions)."""
+        missing = [text for text in texts if text not in self._vectors]
+        self._vectors |= dict(zip(missing, self._encoder.encode(missing), strict=True))
+        return np.stack([self._vectors[text] for text in texts])
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,10 @@ def measure(model: Path) -> list[Span]:
         inside = arrays["attention_mask"].astype(bool)
         for seen, values in zip(extremes, session.run(names, arrays), strict=True):
             seen += [values[inside].min(axis=0), values[inside].max(axis=0)]
-    return [_span(np.min(seen, axis=0), np.max(seen, axis=0)) for seen in extremes]
+    return [span_of(np.min(seen, axis=0), np.max(seen, axis=0)) for seen in extremes]
 
 
-def _span(low: NDArray[np.float32], high: NDArray[np.float32]) -> Span:
+def span_of(low: NDArray[np.float32], high: NDArray[np.float32]) -> Span:
     """Of channels that hold numbers between ``low`` and ``high``."""
     reach = np.maximum(-low, high)
     factors = np.maximum(reach / np.quantile(reach, ORDINARY), 1.0).round(3)
@@ -183,7 +183,7 @@ class _Quantiser:
     def _look_up(self, node: Any) -> None:
         """Rows are looked up in integers, each with its own scale."""
         name, rows, out = node.input[0], node.input[1], node.output[0]
-        values, steps = _whole(self._take(name).T, TABLE_LIMIT)
+        values, steps = whole_numbers(self._take(name).T, TABLE_LIMIT)
         halves: dict[str, NDArray[Any]] = {"whole": np.ascontiguousarray(values.T), "scale": steps[:, None]}
         for part, array in halves.items():
             self._add("Gather", [self._constant(f"{name}/{part}", array), rows], [f"{out}/{part}"])
@@ -194,7 +194,7 @@ class _Quantiser:
         matrix = self._take(node.input[1])
         span = self._spans[node.input[0]]
         source = self._rounded(node.input[0], span, len(matrix))
-        values, steps = _whole(matrix * span.factors(len(matrix))[:, None], LIMIT)
+        values, steps = whole_numbers(matrix * span.factors(len(matrix))[:, None], LIMIT)
         parts: dict[str, NDArray[Any]] = {"whole": values, "scale": steps, "zero": np.zeros(len(steps), np.int8)}
         w, w_scale, w_zero = (self._constant(f"{node.input[1]}/{part}", array) for part, array in parts.items())
         x, scale, zero = (f"{source}/{part}" for part in ("whole", "scale", "zero"))
@@ -242,7 +242,7 @@ class _Quantiser:
         self._nodes.append(onnx.helper.make_node(operator, list(inputs), list(outputs), **more))
 
 
-def _whole(weights: NDArray[np.float32], limit: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def whole_numbers(weights: NDArray[np.float32], limit: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """A matrix in integers up to ``limit``, and the scale of each of its columns."""
     steps = np.maximum(np.abs(weights).max(axis=0), 1e-12) / limit
     return np.clip(np.round(weights / steps), -limit, limit).astype(np.int8), steps.astype(np.float32)

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from nlp.any_encoder import OnnxFileEncoder, TorchEncoder, is_hub_name, wants_torch
 from nlp.onnx_model import COMPACT_VERSION, OnnxModel, Use, cache_root, clean_text
-from nlp.weights import PACKAGE, ModelFiles, find_default_weights, find_weights
+from nlp.weights import PACKAGE, ModelFiles, find_acts, find_default_weights, find_weights
 from store.records import ModelUnavailable
 
-__all__ = ["Encoder", "OnnxEncoder", "default_encoder", "load_encoder"]
+__all__ = ["Encoder", "OnnxEncoder", "acts_encoder", "default_encoder", "load_encoder"]
 
 #: Texts tokenised at a time, so that a long list costs no second copy of itself in word pieces.
 CHUNK = 4_096
@@ -122,6 +122,11 @@ def default_encoder() -> Encoder:
     return OnnxEncoder(find_default_weights())
 
 
+def acts_encoder() -> OnnxEncoder:
+    """The classifier's own encoder (``nlp/acts``, made by ``nlp.lower``). Raises ``ModelUnavailable`` when it is not there."""
+    return OnnxEncoder(find_acts())
+
+
 def _known(path: str | Path | None) -> ModelFiles:
     """What ``find_weights`` finds; files that have not changed since their digests were last taken are not read again.
 
@@ -170,11 +175,10 @@ def _write_note(note: Path, value: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    """Make the default model ready, in both its forms, unless that was done; run it once, say its fingerprint."""
+    """Make both models ready unless that was done; run them once, say the embedding model's fingerprint."""
     try:
         encoder = load_encoder()
-        if isinstance(encoder, OnnxEncoder):
-            encoder.compact().encode(["ready"])
+        acts_encoder().encode(["ready"])
         length = float(np.linalg.norm(encoder.encode(["ready"])[0]))
     except ModelUnavailable as error:
         sys.stderr.write(f"{error}; {error.hint}\n")

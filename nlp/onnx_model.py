@@ -74,10 +74,12 @@ def token_batches(lengths: Sequence[int], budget: int = TOKEN_BUDGET) -> Iterato
 
 
 def cached_onnx(files: ModelFiles, *, compact: bool = False) -> Path:
-    """The ONNX file of the weights, made on first use; the one of ``nlp.compact`` if that is asked for.
+    """The ONNX file of the weights: the one they bring, or one made on first use; that of ``nlp.compact`` if it is asked for.
 
     Raises ``ModelUnavailable`` if it cannot be made.
     """
+    if files.graph is not None:
+        return files.graph
     folder = cache_root() / "models" / f"{files.digest[:32]}-v{GRAPH_VERSION}"
     path = folder / "model.onnx"
     if not compact:
@@ -143,7 +145,7 @@ class OnnxModel:
     def __init__(self, files: ModelFiles, use: Use = "bulk", *, compact: bool = False) -> None:
         self.files = files
         self._use = use
-        self._path, self._compact = cached_onnx(files, compact=compact), compact
+        self._path, self._as_it_is = cached_onnx(files, compact=compact), compact or files.graph is not None
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -160,13 +162,15 @@ class OnnxModel:
         import onnxruntime
 
         options = _options()
-        ready = _optimised(self._path, rewrite=not self._compact)
+        ready = _optimised(self._path, _place_of(self.files) or self._path.parent, rewrite=not self._as_it_is)
         if ready is not None:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             if self._use == "query":
                 options.add_session_config_entry("session.disable_prepacking", "1")
-        elif self._compact:
+        elif self._as_it_is:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if ready is None and self.files.graph is not None:
+            _check(self.files)
         return _open_session(ready or self._path, options)
 
     def pooled(self, inputs: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -234,16 +238,34 @@ def _open_session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntim
         raise ModelUnavailable(f"{path}: cannot be loaded ({error})", hint=hint) from error
 
 
-def _optimised(path: Path, *, rewrite: bool) -> Path | None:
+def _place_of(files: ModelFiles) -> Path | None:
+    """Where what is made of a graph that the weights bring is kept; the graph is held against its digest when that is made."""
+    if files.graph is None:
+        return None
+    folder = cache_root() / "models" / f"{files.digest[:32]}-ready"
+    if not folder.exists():
+        _check(files)
+    return folder
+
+
+def _check(files: ModelFiles) -> None:
+    """Raise ``ModelUnavailable`` unless graph and tokenizer are what the digests say."""
+    expected = {files.path / "tokenizer.json": files.tokenizer_digest, files.graph: files.weights_digest}
+    for path, digest in expected.items():
+        if path is not None and file_digest(path) != digest:
+            raise ModelUnavailable(f"{path}: not what it should be (SHA-256 differs)", hint="install chorus anew")
+
+
+def _optimised(path: Path, place: Path, *, rewrite: bool) -> Path | None:
     """The graph as onnxruntime rewrites it, its weights in a file of their own that is mapped, not read: 0.2 s saved each time.
 
-    Made on first use for each version of onnxruntime, whose fused operators it holds. The rewriting is the one that
+    Made in ``place`` on first use for each version of onnxruntime, whose fused operators it holds. The rewriting is the one that
     holds on any processor. Without ``rewrite`` only the weights are set apart: the compact form is as it should be. ``None``
     where it cannot be written; the plain file then does.
     """
     import onnxruntime
 
-    folder = path.parent / f"onnxruntime-{onnxruntime.__version__}"
+    folder = place / f"onnxruntime-{onnxruntime.__version__}"
     ready, weights, note = folder / path.name, folder / "weights.bin", folder / "files.json"
     if not _agrees(note, path, ready, weights):
         try:
@@ -264,7 +286,8 @@ def _agrees(note: Path, *files: Path) -> bool:
 def _optimise(path: Path, folder: Path, rewrite: bool) -> None:
     import onnxruntime
 
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as name:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as name:
         fresh = Path(name) / "model"
         fresh.mkdir()
         options = _options()

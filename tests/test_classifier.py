@@ -61,14 +61,15 @@ def test_corpus_is_read_whole_and_covers_every_code() -> None:
     assert len({s.id for s in sentences}) == len(sentences)
 
 
-def test_a_second_coding_of_the_corpus_agrees() -> None:
-    second = [json.loads(line) for line in (CORPUS / "second.jsonl").read_text(encoding="utf-8").splitlines()]
+@pytest.mark.parametrize(("file", "figures"), [("second.jsonl", (0.944, 0.923)), ("second_2.jsonl", (0.941, 0.909))])
+def test_a_second_coding_of_the_corpus_agrees(file: str, figures: tuple[float, float]) -> None:
+    second = [json.loads(line) for line in (CORPUS / file).read_text(encoding="utf-8").splitlines()]
     first = {(s.thread, s.text): s.label for s in load_corpus()}
     found = agreement([{"first": first[row["thread"], row["text"]], "second": row["label"]} for row in second])
     assert found.units >= 200
     assert found.agreement is not None
     assert found.alpha is not None
-    assert (round(found.agreement, 3), round(found.alpha, 3)) == (0.944, 0.923)  # as the corpus' README says
+    assert (round(found.agreement, 3), round(found.alpha, 3)) == figures  # as the corpus' README says
 
 
 def test_corpus_does_not_repeat_itself() -> None:
@@ -107,6 +108,17 @@ def test_one_line_for_each_item_in_order_as_the_contract_has_it(classifier: Clas
         assert re.fullmatch(r"[\w-]+@[0-9a-f]{12}", row["model"])
     wordless = [r for r, text in zip(results, texts, strict=True) if not any(c.isalnum() for c in text)]
     assert {r.label for r in wordless} == {"neither"}
+
+
+@pytest.mark.model
+def test_the_fast_classifier_goes_by_its_name(classifier: Classifier) -> None:
+    fast = Classifier.load(Path("fast"))
+    assert fast.name != classifier.name
+    assert fast.codebook == classifier.codebook
+    found = list(fast.classify([comment("Thank you so much for this!"), comment("The bridge opened in May.", "2")]))
+    assert [one.label for one in found] == ["community-sharing", "neither"]
+    with pytest.raises(ModelUnavailable):
+        Classifier.load(Path("./fast"))
 
 
 @pytest.mark.model

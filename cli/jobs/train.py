@@ -68,19 +68,20 @@ def train_classifier(request: TrainRequest, tell: Callable[[str], None]) -> Trai
     from cli.config import resolve
     from nlp.classify import Classifier
     from nlp.codebook import load_codebook
-    from nlp.encoder import load_encoder
+    from nlp.encoder import acts_encoder, load_encoder
     from nlp.train import Material, train
 
     _check_out(request.out)
     codebook = load_codebook(request.codebook)
+    configured = resolve("model").value
+    encoder = load_encoder(configured) if configured else acts_encoder()
     coded, disagreed = _agreed(_codings(request), codebook)
     sentences = [*coded, *_more(request, codebook)]
     if not sentences:
         raise NothingFound("nothing is coded", hint="chorus sample > to-code.jsonl; chorus label to-code.jsonl")
     text = request.codebook.read_text(encoding="utf-8") if request.codebook is not None else None
     material = Material(sentences, codebook, _mix(request.mix, codebook), text)
-    configured = resolve("model").value
-    report = train(request.out, material, load_encoder(configured), configured, tell)
+    report = train(request.out, material, encoder, configured, tell)
     name = Classifier.load(request.out).name
     return Trained(name, len(sentences), len(coded), disagreed, report, codebook.order)
 
@@ -142,13 +143,14 @@ def _sentence(name: str, row: dict[str, Any], codebook: Codebook) -> CodedSenten
 def _more(request: TrainRequest, codebook: Codebook) -> list[CodedSentence]:
     """The shipped corpus, where it was coded with this codebook; else the codebook's own examples."""
     from nlp.codebook import load_codebook
-    from nlp.corpus import CodedSentence, load_corpus
+    from nlp.corpus import CodedSentence
+    from nlp.train import teaching
 
     shipped = codebook.digest == load_codebook().digest
     if request.corpus and not shipped:
         raise ConfigError("--corpus: the shipped corpus is coded with another codebook", hint="leave --corpus out")
     if shipped:
-        return [] if request.corpus is False else list(load_corpus())
+        return [] if request.corpus is False else list(teaching())
     group = "codebook"
     return [
         CodedSentence(f"{group}:{code.code}:{n}", group, "comment", None, text, code.code, code.label, group)
