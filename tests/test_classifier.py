@@ -111,14 +111,14 @@ def test_one_line_for_each_item_in_order_as_the_contract_has_it(classifier: Clas
 
 
 @pytest.mark.model
-def test_the_fast_classifier_goes_by_its_name(classifier: Classifier) -> None:
+def test_the_fast_classifier_goes_by_its_name(classifier: Classifier, tmp_path: Path) -> None:
     fast = Classifier.load(Path("fast"))
     assert fast.name != classifier.name
     assert fast.codebook == classifier.codebook
     found = list(fast.classify([comment("Thank you so much for this!"), comment("The bridge opened in May.", "2")]))
     assert [one.label for one in found] == ["community-sharing", "neither"]
     with pytest.raises(ModelUnavailable):
-        Classifier.load(Path("./fast"))
+        Classifier.load(tmp_path / "fast")  # a path is a path
 
 
 @pytest.mark.model
