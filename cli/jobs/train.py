@@ -74,7 +74,9 @@ def train_classifier(request: TrainRequest, tell: Callable[[str], None]) -> Trai
     _check_out(request.out)
     codebook = load_codebook(request.codebook)
     configured = resolve("model").value
-    encoder = load_encoder(configured) if configured else acts_encoder()
+    # labels of another codebook may hang on what a text is about, which the embedding model knows best
+    own = configured is None and codebook.digest == load_codebook().digest
+    encoder = acts_encoder() if own else load_encoder(configured)
     coded, disagreed = _agreed(_codings(request), codebook)
     sentences = [*coded, *_more(request, codebook)]
     if not sentences:
