@@ -162,7 +162,7 @@ class _Builder:
         zero = self._constant(f"{source}/zero", np.array(round(-span.low / step), np.uint8))
         whole = self._node("QuantizeLinear", [even, scale, zero], f"{source}/whole")
         values, steps = whole_numbers(matrix * factors[:, None], LIMIT)
-        weights = {"numbers": values, "steps": steps, "zeros": np.zeros(len(steps), np.int8)}
+        weights: dict[str, NDArray[Any]] = {"numbers": values, "steps": steps, "zeros": np.zeros(len(steps), np.int8)}
         w, w_scale, w_zero = (self._constant(f"{out}/{part}", array) for part, array in weights.items())
         inputs = [whole, w, scale, w_scale, zero, w_zero, bias]
         return self._node("MatMulIntegerToFloat", inputs, out, domain=DOMAIN)

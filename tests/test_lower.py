@@ -29,7 +29,8 @@ def mpnet() -> Any:
 
     torch.manual_seed(0)
     config = MPNetConfig(vocab_size=64, num_hidden_layers=2, layer_norm_eps=1e-5, initializer_range=0.05)
-    return MPNetModel(config).eval()
+    model: Any = MPNetModel(config)
+    return model.eval()
 
 
 @pytest.fixture(scope="module")
