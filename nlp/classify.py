@@ -38,7 +38,7 @@ from store.records import ChorusError, Cue, ModelUnavailable, UsageError
 __all__ = ["FAST", "MODEL", "Classification", "Classifier", "Item", "sentences_of", "softmax"]
 
 #: The classifiers that are shipped: the one that is used unless another is named, and one that reads with the embedding model of
-#: search, three times as fast and less well.
+#: search, twice as fast and less well.
 MODEL, FAST = Path(__file__).with_name("model"), Path(__file__).with_name("fast")
 
 #: Names that stand for a classifier's directory.
