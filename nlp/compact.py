@@ -87,7 +87,6 @@ def measure(model: Path) -> list[Span]:
 
     from nlp.corpus import load_corpus
     from nlp.encoder import OnnxEncoder
-    from nlp.onnx_model import arrays_of, token_batches
     from nlp.weights import find_default_weights
 
     shown = _fused(model)
@@ -96,6 +95,13 @@ def measure(model: Path) -> list[Span]:
     session = onnxruntime.InferenceSession(shown.SerializeToString(), providers=["CPUExecutionProvider"])
     texts = random.Random(SEED).sample([sentence.text for sentence in load_corpus()], TEXTS)  # noqa: S311  # not a secret
     tokens = OnnxEncoder(find_default_weights()).tokens(texts)
+    return spans_seen(session, names, tokens)
+
+
+def spans_seen(session: Any, names: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[Span]:
+    """What the outputs ``names`` of an onnxruntime session hold on texts, given as word pieces."""
+    from nlp.onnx_model import arrays_of, token_batches
+
     extremes: list[list[NDArray[np.float32]]] = [[] for _ in names]
     for batch in token_batches([len(ids) for ids in tokens]):
         arrays = arrays_of([tokens[n] for n in batch])

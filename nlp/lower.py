@@ -16,13 +16,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nlp.compact import Span, span_of
+from nlp.compact import Span, spans_seen
 from nlp.corpus import load_corpus
 from nlp.mpnet import LONGEST, WIDTH, Weights, graph_of, rounded_inputs
-from nlp.onnx_model import arrays_of, token_batches
 from nlp.plain import plain
 from nlp.weights import ACTS, file_digest
 from store.records import ModelUnavailable
@@ -101,14 +97,7 @@ def measure(weights: Weights, texts: Sequence[str], base: Path) -> list[Span]:
     session = onnxruntime.InferenceSession(
         graph_of(weights, None).SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    names = rounded_inputs(LAYERS)
-    extremes: list[list[NDArray[np.float32]]] = [[] for _ in names]
-    for batch in token_batches([len(ids) for ids in tokens]):
-        arrays = arrays_of([tokens[n] for n in batch])
-        inside = arrays["attention_mask"].astype(bool)
-        for seen, values in zip(extremes, session.run(names, arrays), strict=True):
-            seen += [values[inside].min(axis=0), values[inside].max(axis=0)]
-    return [span_of(np.min(seen, axis=0), np.max(seen, axis=0)) for seen in extremes]
+    return spans_seen(session, rounded_inputs(LAYERS), tokens)
 
 
 def main() -> int:
