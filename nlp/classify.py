@@ -24,7 +24,7 @@ from nlp.cache import CachedEncoder, EmbeddingStore
 from nlp.codebook import DEFAULT, Codebook, load_codebook
 from nlp.cues import cue_types, find_cues_in
 from nlp.encoder import Encoder, OnnxEncoder, acts_encoder, default_encoder, load_encoder
-from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, base_of, blocks, complete, features, read, rules_digest
+from nlp.features import EMBEDDING_WEIGHT, VERSION, Reading, Sentence, base_of, blocks, complete, read, rules_digest
 from nlp.heads import Heads
 from nlp.judgement import ACTS, Classification, Item, SentenceLabel, at_least_one, chances_of, cheapest, costs_of
 from nlp.look import Key, Look, LookStore, key_of
@@ -65,7 +65,8 @@ _WORD = re.compile(r"[^\W\d_]")
 class Classifier:
     """The trained model with its encoder. ``name`` is ``chorus-acts@fingerprint``; ``codebook`` the codebook's hash.
 
-    ``recalled`` counts the sentences whose judgement came from ``store``.
+    ``recalled`` counts the sentences whose judgement came from ``store``. ``look_space`` names all that a look at a sentence
+    follows from; ``look_elsewhere``, if set, looks at many for this classifier (``nlp.cluster``).
     """
 
     def __init__(
@@ -77,7 +78,9 @@ class Classifier:
         store: EmbeddingStore | None = None,
     ) -> None:
         self._heads, self._info, self._encoder, self._centres = heads, info, encoder, centres
-        self._looks = LookStore(store, _space(heads, info, centres)) if store is not None else None
+        self.look_space = _space(heads, info, centres)
+        self._looks = LookStore(store, self.look_space) if store is not None else None
+        self.look_elsewhere: Callable[[Sequence[Key]], list[Look]] | None = None
         self._held: dict[Key, Look] = {}
         self.recalled = 0
         self._costs = costs_of(info.get("costs", {}), info["labels"])
@@ -140,7 +143,7 @@ class Classifier:
         missing = [key for key in keys if key not in self._held]
         for start in range(0, len(missing), TOGETHER):
             part = missing[start : start + TOGETHER]
-            found = dict(zip(part, self._look(part), strict=True))
+            found = dict(zip(part, (self.look_elsewhere or self.look)(part), strict=True))
             self._held |= found
             if self._looks is not None:
                 self._looks.put(found)
@@ -179,7 +182,7 @@ class Classifier:
 
     def _judge(self, items: list[Item]) -> Iterator[Classification]:
         missing = list(dict.fromkeys(key for item in items if (key := key_of(item)) not in self._held))
-        own = dict(zip(missing, self._look(missing), strict=True)) if missing else {}
+        own = dict(zip(missing, self.look(missing), strict=True)) if missing else {}
         looks = [self._held.get(key) or own[key] for key in map(key_of, items)]
         rows = self._in_view_of(np.array([look.chances for look in looks]), items)
         calls = cheapest(rows, self._costs).tolist()
@@ -189,7 +192,7 @@ class Classifier:
             else:
                 yield self._result(item, row, best, look.cues, look.warnings)
 
-    def _look(self, keys: Sequence[Key]) -> list[Look]:
+    def look(self, keys: Sequence[Key]) -> list[Look]:
         """What is to be seen in each sentence."""
         with _linear_algebra().limit(limits=1):
             return list(self._see([Sentence(*key) for key in keys]))
@@ -199,7 +202,7 @@ class Classifier:
         with ThreadPoolExecutor(1) as pool:
             encoded = pool.submit(self._encode, sentences)
             cues = list(find_cues_in(sentence.text for sentence in sentences))
-            reading = read(sentences, cues)
+            reading = self._reading(sentences, cues)
             languages = [_language(sentence) for sentence in sentences]
             encoded.result()
         for start in range(0, len(sentences), BATCH):
@@ -212,7 +215,17 @@ class Classifier:
     def _encode(self, sentences: Sequence[Sentence]) -> None:
         """Have a cached encoder hold all that will be asked of it; any other is asked when it comes to that."""
         if isinstance(self._encoder, CachedEncoder):
-            self._encoder.hold(filter(None, (plain(text or "") for s in sentences for text in (s.text, s.context))))
+            texts = (text for s in sentences for text in ((s.text, s.context) if self._looks_back else (s.text,)))
+            self._encoder.hold(filter(None, (plain(text or "") for text in texts)))
+
+    @property
+    def _looks_back(self) -> bool:
+        """Whether the vector of the sentence before is among the features."""
+        return bool(self._info.get("context_vector", True))
+
+    def _reading(self, sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]]) -> Reading:
+        reading = read(sentences, cues)
+        return reading if self._looks_back else reading.alone()
 
     def _in_view_of(self, chances: NDArray[np.float64], items: list[Item]) -> NDArray[np.float64]:
         """Probabilities for the mix of labels on the items' page, or for the natural one."""
@@ -240,7 +253,7 @@ class Classifier:
         signs that are there, and a number a label. The networks, which have half the say, cannot be taken apart so.
         """
         cues = next(iter(find_cues_in([item.text])))
-        row = features([Sentence(item.text, item.context, item.role)], [cues], self._encoder)[0]
+        row = complete(self._reading([Sentence(item.text, item.context, item.role)], [cues]), self._encoder)[0]
         found, start = [], 0
         for part, width in blocks(base_of(self._encoder)):
             inside = slice(start, start + width)

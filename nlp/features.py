@@ -122,6 +122,11 @@ class Reading:
         """Some of the sentences."""
         return Reading(self.texts[rows], self.contexts[rows], self.words[rows], self.rest[rows])
 
+    def alone(self) -> Reading:
+        """The same without the vectors of what stands before: half of what an encoder has to read, where contexts are no
+        sentences to be judged themselves."""
+        return Reading(self.texts, [""] * len(self.texts), self.words, self.rest)
+
     def needed(self) -> list[str]:
         """Every text that an encoder will be asked for, once."""
         return sorted({text for text in (*self.texts, *self.contexts) if text})

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-#: Networks see more than the regression does, which in turn keeps to what it has seen often.
+#: Networks see more than the regression does, which in turn keeps to what it has seen often. This is their say in classifiers
+#: that keep none of their own (made before it was kept).
 DEEP_PART = 0.65
 
 
@@ -41,7 +42,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Heads:
-    """``weights`` (columns, labels) and ``bias`` of the regression, and the networks.
+    """``weights`` (columns, labels) and ``bias`` of the regression, the networks, and their say (0 to 1) in what comes out.
 
     Behind the columns that the regression sees stand those that attention pooled, network by network.
     """
@@ -49,6 +50,7 @@ class Heads:
     weights: Floats
     bias: Floats
     networks: tuple[Network, ...]
+    deep_part: float = DEEP_PART
 
     def log_probabilities(self, x: Floats) -> NDArray[np.float64]:
         """The regression's and the networks' mean, joined; shape (rows, labels), not normalised."""
@@ -61,7 +63,7 @@ class Heads:
             inside = parts[:, done : done + len(network.inner_bias)]
             deep.append(log_softmax(network.scores(x[:, start : start + network.pooled], inside).astype(np.float64)))
             start, done = start + network.pooled, done + len(network.inner_bias)
-        return join(linear, deep)
+        return join(linear, deep, self.deep_part)
 
     @cached_property
     def _side_by_side(self) -> Floats:
@@ -71,6 +73,7 @@ class Heads:
     def arrays(self) -> dict[str, NDArray[np.float16] | Floats]:
         """For ``numpy.savez``: matrices in half precision (no label of the corpus changes), biases whole."""
         found: dict[str, NDArray[np.float16] | Floats] = {"weights": self.weights.astype(np.float16), "bias": self.bias}
+        found["deep_part"] = np.array(self.deep_part, np.float32)
         for number, network in enumerate(self.networks):
             found[f"inner{number}"] = network.inner.astype(np.float16)
             found[f"outer{number}"] = network.outer.astype(np.float16)
@@ -83,14 +86,17 @@ class Heads:
         count = sum(name.startswith("inner_bias") for name in arrays)
         parts = ("inner", "inner_bias", "outer", "outer_bias")
         networks = tuple(Network(*(arrays[f"{part}{n}"].astype(np.float32) for part in parts)) for n in range(count))
-        return cls(arrays["weights"].astype(np.float32), arrays["bias"].astype(np.float32), networks)
+        say = round(float(arrays["deep_part"]), 6) if "deep_part" in arrays else DEEP_PART
+        return cls(arrays["weights"].astype(np.float32), arrays["bias"].astype(np.float32), networks, say)
 
 
-def join(linear: NDArray[np.float64], deep: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Log probabilities of the regression and of the networks as one: the networks together have ``DEEP_PART`` of the say."""
+def join(
+    linear: NDArray[np.float64], deep: Sequence[NDArray[np.float64]], deep_part: float = DEEP_PART
+) -> NDArray[np.float64]:
+    """Log probabilities of the regression and of the networks as one: the networks together have ``deep_part`` of the say."""
     if not deep:
         return linear
-    return np.asarray((1 - DEEP_PART) * linear + DEEP_PART * sum(deep) / len(deep))
+    return np.asarray((1 - deep_part) * linear + deep_part * sum(deep) / len(deep))
 
 
 def gelu(x: Floats) -> Floats:

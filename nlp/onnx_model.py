@@ -314,7 +314,10 @@ def arrays_of(rows: list[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
 
 
 def _usable_cores() -> int:
-    """Cores that this process may use: a container's share, where the system says it."""
+    """Cores that this process may use: ``CHORUS_CORES``, else a container's share, where the system says it."""
+    given = os.environ.get("CHORUS_CORES", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -558,7 +558,6 @@ def test_reading_is_flat_and_a_late_error_comes_after_what_stood_before(tmp_path
 
 def test_options_that_do_not_go_together_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, code, says in (
-        (["--engine", "ray"], 4, "not built"),
         (["--engine", "magic"], 2, "local"),
         (["--out", "x.jsonl"], 2, "--input"),
         (["--explain"], 2, "--input"),

@@ -66,7 +66,7 @@ def classify(
         str | None, typer.Option("--until", metavar="DATE", help="Published on this day or earlier.")
     ] = None,
     thread: Annotated[str | None, typer.Option("--thread", metavar="ID", help="Only this thread.")] = None,
-    engine: Annotated[str, typer.Option("--engine", help="local; ray is not built in this version.")] = "local",
+    engine: Annotated[str, typer.Option("--engine", help="local, or ray: a cluster's cores (RAY_ADDRESS).")] = "local",
     explain: Annotated[bool, typer.Option("--explain", help="With --input: say what each label came from.")] = False,
     classifier: options.Classifier = None,
     cost: Annotated[
@@ -90,14 +90,13 @@ def classify(
     an error, and the exit code is 3. Labels are a model's, not a person's: `chorus codebook` says what they mean,
     docs/model.md how often the model errs.
     """
-    from cli.jobs.classify import check_engine, classify_archive
+    from cli.jobs.classify import classify_archive
     from cli.jobs.model import parse_costs
     from cli.jobs.narrowed import Narrowed
     from cli.output import choose_format, emit
 
     options.check_choice("--unit", unit, ("sentence", "entry"))
     options.check_choice("--engine", engine, ("local", "ray"))
-    check_engine(engine)
     chosen = choose_format(fmt, as_json=as_json)
     narrowed = Narrowed(where=where, site=site, author=author, kind=kind, since=since, until=until, thread=thread)
     silent = options.is_quiet(quiet)
@@ -108,14 +107,14 @@ def classify(
 
         request = InputRequest(
             source=Source(source, text_column, id_column), unit=unit, explain=explain, cache=not no_cache, quiet=silent,
-            model=classifier, costs=parse_costs(cost),
+            model=classifier, costs=parse_costs(cost), engine=engine,
         )  # fmt: skip
         plain = fmt is None and not as_json
         _input(request, out, "jsonl" if plain and out == "-" else chosen)
         return
     report = classify_archive(
         options.archive_path(archive), unit=unit, quiet=silent, narrowed=narrowed, cache=not no_cache,
-        model=classifier, costs=parse_costs(cost),
+        model=classifier, costs=parse_costs(cost), engine=engine,
     )  # fmt: skip
     emit(report.rows, ("label", "units", "share", "mean_probability"), chosen)
 

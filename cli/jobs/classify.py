@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.jobs.narrowed import Narrowed
 from cli.output import Progress, note
-from store.records import ConfigError, Entry, Label, NothingFound, label_id
+from store.records import Entry, Label, NothingFound, label_id
 
 if TYPE_CHECKING:
     from nlp.cache import CachedEncoder
@@ -32,14 +32,6 @@ class ClassifyReport:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-def check_engine(engine: str) -> None:
-    """Raise ``ConfigError`` for an engine that this chorus does not have."""
-    if engine != "local":
-        raise ConfigError(
-            f"--engine {engine}: not built in this version", hint="--engine local, on this machine's cores"
-        )
-
-
 def classify_archive(
     path: Path,
     *,
@@ -49,11 +41,13 @@ def classify_archive(
     cache: bool = True,
     model: Path | None = None,
     costs: Mapping[str, float] | None = None,
+    engine: str = "local",
 ) -> ClassifyReport:
     """Label what this model has not labelled yet, in batches; then report over the whole archive.
 
     ``narrowed`` leaves other entries for another time; raises ``NothingFound`` if it leaves none. ``cache`` keeps
-    embeddings on disk; ``model`` is a classifier's directory, ``costs`` as in ``Classifier.load``.
+    embeddings on disk; ``model`` is a classifier's directory, ``costs`` as in ``Classifier.load``, ``engine`` as in
+    ``open_classifier``.
     """
     from cli.jobs.model import open_classifier
     from store.archive import Archive
@@ -64,7 +58,8 @@ def classify_archive(
     choice = narrowed or Narrowed()
     conditions = choice.conditions()
     archive = Archive.open(path)
-    with write_lock(archive, "classify"), open_classifier(model, keep=cache, costs=costs) as (classifier, encoder):
+    opened = open_classifier(model, keep=cache, costs=costs, engine=engine)
+    with write_lock(archive, "classify"), opened as (classifier, encoder):
         tables = Tables.open(archive)
         where = _where(tables, conditions)
         with RunRecorder(archive, "classify", parameters={"unit": unit, **_given(costs), **choice.given()}) as run:

@@ -39,7 +39,7 @@ EXAMPLE = "Thank you for sharing this, Ana."
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRequest:
     """What to classify and how: ``cache`` keeps embeddings on disk, ``model`` is a classifier's directory, ``costs`` as in
-    ``Classifier.load``."""
+    ``Classifier.load``, ``engine`` as in ``open_classifier``."""
 
     source: Source
     unit: str = "sentence"
@@ -48,6 +48,7 @@ class InputRequest:
     quiet: bool = False
     model: Path | None = None
     costs: Mapping[str, float] | None = None
+    engine: str = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,8 @@ def _with_acts(cues: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _judge(request: InputRequest) -> Iterator[Judge]:
     from cli.jobs.model import open_classifier
 
-    with open_classifier(request.model, keep=request.cache, costs=request.costs) as (classifier, encoder):
+    opened = open_classifier(request.model, keep=request.cache, costs=request.costs, engine=request.engine)
+    with opened as (classifier, encoder):
         yield Judge(classifier, encoder, request)
         if encoder.trouble:
             note(f"embeddings were not kept: {encoder.trouble}", quiet=request.quiet)

@@ -24,19 +24,27 @@ def classifier_path(flag: Path | None = None) -> Path | None:
 
 @contextmanager
 def open_classifier(
-    folder: Path | None = None, *, keep: bool = True, costs: Mapping[str, float] | None = None
+    folder: Path | None = None, *, keep: bool = True, costs: Mapping[str, float] | None = None, engine: str = "local"
 ) -> Iterator[tuple[Classifier, CachedEncoder]]:
     """The classifier in ``folder`` (default: the configured one) and its encoder; ``keep`` keeps embeddings and
-    judgements on disk.
+    judgements on disk. With ``engine`` ``ray`` it looks at sentences on a cluster, and only judgements are kept.
 
-    Raises ``ModelUnavailable`` if there is none, or not the encoder that it was trained on.
+    Raises ``ModelUnavailable`` if there is none, or not the encoder that it was trained on, ``ConfigError`` without a cluster.
     """
     from nlp.cache import cached_encoder
     from nlp.classify import Classifier, encoder_of
 
-    place = classifier_path(folder)
-    with cached_encoder(encoder_of(place, resolve("model").value), keep=keep) as encoder:
-        yield Classifier.load(place, encoder, costs, encoder.store), encoder
+    place, model = classifier_path(folder), resolve("model").value
+    with cached_encoder(encoder_of(place, model), keep=keep) as encoder:
+        classifier = Classifier.load(place, encoder, costs, encoder.store)
+        if engine == "local":
+            yield classifier, encoder
+            return
+        from nlp.cluster import RayLooks
+
+        with RayLooks(classifier.look_space, place, model) as looks:
+            classifier.look_elsewhere = looks
+            yield classifier, encoder
 
 
 def load_classifier(folder: Path | None = None) -> Classifier:
