@@ -250,7 +250,7 @@ class Classifier:
         """What each block of features adds to each label's score in the regression, against the mean over the labels.
 
         Rows with ``part`` (``embedding``, ``context``, ``words``, ``cues``, ``signs``, ``surface``), ``names`` of the cues or
-        signs that are there, and a number a label. The networks, which have half the say, cannot be taken apart so.
+        signs that are there, and a number a label. The networks, which have most of the say, cannot be taken apart so.
         """
         cues = next(iter(find_cues_in([item.text])))
         row = complete(self._reading([Sentence(item.text, item.context, item.role)], [cues]), self._encoder)[0]

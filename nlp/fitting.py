@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nlp.attend import Attentive, States, joined, learn
 from nlp.attention import Attention
-from nlp.heads import Heads, Network, join
+from nlp.heads import DEEP_PART, Heads, Network, join
 
 #: Networks that pool by attention (``nlp.attend``), where all learn from the same sentences. More changed nothing on held-out
 #: threads. Where there are further sentences, so many for each lot.
@@ -19,10 +19,6 @@ NETWORKS, NETWORKS_A_LOT = 4, 2
 #: The plain networks that stand in for them where an encoder shows no token states: how wide, how long they learn.
 HIDDEN, EPOCHS = 64, 12
 DROPOUT_IN, DROPOUT, SMOOTHING, RATE, DECAY, BATCH = 0.2, 0.4, 0.1, 2e-3, 0.05, 64
-
-#: The attentive networks' say beside the regression. On the larger encoder they know by far more than it does (log loss on
-#: real pages .662 and .782); with .65 of the say .675, with .85 .664, on unseen writers .481 and .474.
-DEEP_PART = 0.85
 
 #: Networks in cross-validation: enough to see what they add and how sure they are.
 FOLD_NETWORKS = 1
@@ -103,41 +99,52 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A regression and networks; attentive ones where there are token states."""
+    """A regression and networks, attentive ones where there are token states; ``deep_part`` is the networks' say."""
 
     linear: Heads
     attentive: tuple[Attentive, ...]
     plain: tuple[Network, ...]
+    deep_part: float = DEEP_PART
 
     def log_probabilities(self, data: Data) -> NDArray[np.float64]:
         """Shape (sentences, labels), not normalised."""
         if not self.attentive:
-            return Heads(self.linear.weights, self.linear.bias, self.plain).log_probabilities(data.x)
+            return self._heads(self.plain).log_probabilities(data.x)
         deep = [network.log_probabilities(data.states or (), data.x) for network in self.attentive]
-        return join(self.linear.log_probabilities(data.x), deep, DEEP_PART)
+        return join(self.linear.log_probabilities(data.x), deep, self.deep_part)
 
     def parts(self) -> tuple[Heads, Attention | None]:
         """What is kept of it."""
         if not self.attentive:
-            return Heads(self.linear.weights, self.linear.bias, self.plain), None
+            return self._heads(self.plain), None
         attention, networks = joined(self.attentive)
-        return Heads(self.linear.weights, self.linear.bias, networks, DEEP_PART), attention
+        return self._heads(networks), attention
+
+    def _heads(self, networks: tuple[Network, ...]) -> Heads:
+        return Heads(self.linear.weights, self.linear.bias, networks, self.deep_part)
 
 
-def fit(data: Data, strength: float, networks: int = NETWORKS, further: Sequence[Data] = ()) -> Fitted:
+def fit(
+    data: Data,
+    strength: float,
+    networks: int = NETWORKS,
+    further: Sequence[Data] = (),
+    deep_part: float = DEEP_PART,
+) -> Fitted:
     """Regression and networks. With ``further`` lots of sentences (each holds ``data``'s, too) every lot has networks of its
     own: those that differ in what they learned from err in different places."""
     labels, linear = int(data.y.max()) + 1, regression(data.x, data.y, data.weights, strength)
     if data.states is None:
-        return Fitted(linear, (), tuple(network(data.x, data.y, data.weights, n) for n in range(networks)))
+        plain = tuple(network(data.x, data.y, data.weights, n) for n in range(networks))
+        return Fitted(linear, (), plain, deep_part)
     each = NETWORKS_A_LOT if further else networks
     lots = [(lot, n) for lot in (data, *further) for n in range(each)]
     learned = (learn(lot.states or (), lot.x, lot.y, lot.weights, labels, n) for lot, n in lots)
-    return Fitted(linear, tuple(learned), ())
+    return Fitted(linear, tuple(learned), (), deep_part)
 
 
 def cross_validate(
-    data: Data, groups: Sequence[str], strength: float, *, deep: bool, networks: int = FOLD_NETWORKS
+    data: Data, groups: Sequence[str], strength: float, *, deep: bool, deep_part: float = DEEP_PART
 ) -> NDArray[np.float64]:
     """Log probabilities of every sentence by a model that saw nothing of its group; shape (sentences, labels)."""
     from sklearn.model_selection import GroupKFold
@@ -145,7 +152,7 @@ def cross_validate(
     scores = np.zeros((len(data.y), int(data.y.max()) + 1))
     folds = min(FOLDS, len(set(groups)))
     for train, test in GroupKFold(folds).split(data.x, data.y, groups):
-        fitted = fit(data.part(train), strength, networks if deep else 0)
+        fitted = fit(data.part(train), strength, FOLD_NETWORKS if deep else 0, deep_part=deep_part)
         scores[test] = (
             fitted.log_probabilities(data.part(test)) if deep else fitted.linear.log_probabilities(data.x[test])
         )

@@ -6,9 +6,8 @@ from numpy.typing import NDArray
 
 from nlp.attention import Attention
 from nlp.features import Sentence, read
-from nlp.fitting import DEEP_PART, NETWORKS_A_LOT, Data, Fitted, fit
-from nlp.heads import DEEP_PART as FORMER_DEEP_PART
-from nlp.heads import Heads
+from nlp.fitting import NETWORKS_A_LOT, Data, Fitted, fit
+from nlp.heads import DEEP_PART, Heads
 
 WIDTH, COLUMNS = 8, 5
 
@@ -66,7 +65,7 @@ def test_networks_are_the_same_for_a_seed_and_differ_between_seeds(lots: tuple[D
 
 def test_what_is_kept_says_what_was_fitted(lots: tuple[Data, Data]) -> None:
     core, both = lots
-    fitted = fit(core, 0.1, further=[both])
+    fitted = fit(core, 0.1, further=[both], deep_part=0.9)
     heads, attention = fitted.parts()
     assert attention is not None
     kept = Heads.from_arrays(heads.arrays())
@@ -76,14 +75,14 @@ def test_what_is_kept_says_what_was_fitted(lots: tuple[Data, Data]) -> None:
         looks.pool(state.astype(np.float32)[None], np.ones((1, len(state)), np.int64)) for state in core.states or ()
     ]
     x = np.concatenate([core.x, np.concatenate(pooled)], axis=1)
-    assert kept.deep_part == pytest.approx(DEEP_PART)
+    assert kept.deep_part == pytest.approx(0.9)
     assert np.abs(kept.log_probabilities(x) - fitted.log_probabilities(core)).max() < 0.05  # kept in half precision
 
 
 def test_classifiers_that_keep_no_say_have_the_former_one(lots: tuple[Data, Data]) -> None:
     heads, _ = fit(lots[0], 0.1, networks=1).parts()
     arrays = {name: array for name, array in heads.arrays().items() if name != "deep_part"}
-    assert Heads.from_arrays(arrays).deep_part == FORMER_DEEP_PART
+    assert Heads.from_arrays(arrays).deep_part == DEEP_PART
 
 
 def test_a_reading_alone_needs_no_context() -> None:
