@@ -147,6 +147,21 @@ def test_training_twice_gives_the_same_classifier(manners: Path, tmp_path: Path)
     assert len(names) == 1
 
 
+@pytest.mark.model
+def test_a_classifier_without_context_does_not_read_the_sentence_before(manners: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "alone"
+    arguments = ["--codebook", str(manners / "manners.toml"), "--out", str(folder), "--no-context", "--quiet"]
+    assert main(["train", str(manners / "ana.jsonl"), *arguments]) == 0
+
+    def chances(place: Path, context: str | None) -> dict[str, float]:
+        found = next(Classifier.load(place).classify([Item("1", "The gate is red.", context, "comment")]))
+        return {one.label: one.probability for one in found.probabilities}
+
+    before = "Get lost, you clown."
+    assert chances(folder, before) == chances(folder, None)
+    assert chances(manners / "model", before) != chances(manners / "model", None)
+
+
 def test_what_cannot_be_trained_on_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     book = tmp_path / "manners.toml"
     book.write_text(CODEBOOK, encoding="utf-8")

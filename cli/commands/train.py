@@ -44,6 +44,13 @@ def train(
         list[str] | None,
         typer.Option("--mix", metavar="LABEL=SHARE", help="How frequent each label is in nature (give all of them)."),
     ] = None,
+    context: Annotated[
+        bool,
+        typer.Option(
+            "--context/--no-context",
+            help="Read the sentence before; without, single sentences are classified twice as fast, and a little worse.",
+        ),
+    ] = True,
     archive: options.Archive = None,
     fmt: options.Format = None,
     as_json: options.Json = False,
@@ -67,6 +74,7 @@ def train(
         corpus=corpus,
         mix=mix or (),
         archive=None if files else options.archive_path(archive),
+        context=context,
     )
     trained = train_classifier(request, lambda text: note(text, quiet=silent))
     emit(trained.rows(), ("label", "precision", "recall", "f1", "sentences"), chosen)

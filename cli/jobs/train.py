@@ -21,7 +21,8 @@ FILES = {"model.json", "weights.npz", "codebook.toml"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRequest:
-    """What to train on and where the classifier goes. ``corpus`` adds the shipped one (``None``: if the codebook is its own)."""
+    """What to train on and where the classifier goes. ``corpus`` adds the shipped one (``None``: if the codebook is its own).
+    Without ``context`` the classifier does not read the sentence before."""
 
     files: Sequence[str]
     out: Path
@@ -29,6 +30,7 @@ class TrainRequest:
     corpus: bool | None = None
     mix: Sequence[str] = ()
     archive: Path | None = None
+    context: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def train_classifier(request: TrainRequest, tell: Callable[[str], None]) -> Trai
     from nlp.classify import Classifier
     from nlp.codebook import load_codebook
     from nlp.encoder import acts_encoder, load_encoder
-    from nlp.train import Material, train
+    from nlp.heads import DEEP_PART
+    from nlp.train import SHIPPED_DEEP_PART, Material, train
 
     _check_out(request.out)
     codebook = load_codebook(request.codebook)
@@ -82,7 +85,14 @@ def train_classifier(request: TrainRequest, tell: Callable[[str], None]) -> Trai
     if not sentences:
         raise NothingFound("nothing is coded", hint="chorus sample > to-code.jsonl; chorus label to-code.jsonl")
     text = request.codebook.read_text(encoding="utf-8") if request.codebook is not None else None
-    material = Material(sentences, codebook, _mix(request.mix, codebook), text)
+    material = Material(
+        sentences,
+        codebook,
+        _mix(request.mix, codebook),
+        text,
+        context_vector=request.context,
+        deep_part=SHIPPED_DEEP_PART if own else DEEP_PART,
+    )
     report = train(request.out, material, encoder, configured, tell)
     name = Classifier.load(request.out).name
     return Trained(name, len(sentences), len(coded), disagreed, report, codebook.order)
