@@ -243,9 +243,16 @@ def _place_of(files: ModelFiles) -> Path | None:
     if files.graph is None:
         return None
     folder = cache_root() / "models" / f"{files.digest[:32]}-ready"
-    if not folder.exists():
+    if not _folder_of_version(folder).exists():
         _check(files)
     return folder
+
+
+def _folder_of_version(place: Path) -> Path:
+    """Where what this version of onnxruntime makes of a graph is kept."""
+    import onnxruntime
+
+    return place / f"onnxruntime-{onnxruntime.__version__}"
 
 
 def _check(files: ModelFiles) -> None:
@@ -263,9 +270,7 @@ def _optimised(path: Path, place: Path, *, rewrite: bool) -> Path | None:
     holds on any processor. Without ``rewrite`` only the weights are set apart: the compact form is as it should be. ``None``
     where it cannot be written; the plain file then does.
     """
-    import onnxruntime
-
-    folder = place / f"onnxruntime-{onnxruntime.__version__}"
+    folder = _folder_of_version(place)
     ready, weights, note = folder / path.name, folder / "weights.bin", folder / "files.json"
     if not _agrees(note, path, ready, weights):
         try:
