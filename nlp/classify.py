@@ -24,7 +24,7 @@ from nlp.cache import CachedEncoder, EmbeddingStore
 from nlp.codebook import DEFAULT, Codebook, load_codebook
 from nlp.cues import cue_types, find_cues_in
 from nlp.encoder import Encoder, OnnxEncoder, acts_encoder, default_encoder, load_encoder
-from nlp.features import EMBEDDING_WEIGHT, VERSION, Reading, Sentence, base_of, blocks, complete, read, rules_digest
+from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, base_of, blocks, complete, read, rules_digest
 from nlp.heads import Heads
 from nlp.judgement import ACTS, Classification, Item, SentenceLabel, at_least_one, chances_of, cheapest, costs_of
 from nlp.look import Key, Look, LookStore, key_of
@@ -202,7 +202,7 @@ class Classifier:
         with ThreadPoolExecutor(1) as pool:
             encoded = pool.submit(self._encode, sentences)
             cues = list(find_cues_in(sentence.text for sentence in sentences))
-            reading = self._reading(sentences, cues)
+            reading = read(sentences, cues, context_vector=self._looks_back)
             languages = [_language(sentence) for sentence in sentences]
             encoded.result()
         for start in range(0, len(sentences), BATCH):
@@ -222,10 +222,6 @@ class Classifier:
     def _looks_back(self) -> bool:
         """Whether the vector of the sentence before is among the features."""
         return bool(self._info.get("context_vector", True))
-
-    def _reading(self, sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]]) -> Reading:
-        reading = read(sentences, cues)
-        return reading if self._looks_back else reading.alone()
 
     def _in_view_of(self, chances: NDArray[np.float64], items: list[Item]) -> NDArray[np.float64]:
         """Probabilities for the mix of labels on the items' page, or for the natural one."""
@@ -253,7 +249,8 @@ class Classifier:
         signs that are there, and a number a label. The networks, which have most of the say, cannot be taken apart so.
         """
         cues = next(iter(find_cues_in([item.text])))
-        row = complete(self._reading([Sentence(item.text, item.context, item.role)], [cues]), self._encoder)[0]
+        sentence = Sentence(item.text, item.context, item.role)
+        row = complete(read([sentence], [cues], context_vector=self._looks_back), self._encoder)[0]
         found, start = [], 0
         for part, width in blocks(base_of(self._encoder)):
             inside = slice(start, start + width)

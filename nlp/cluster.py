@@ -8,15 +8,16 @@ machine of the cluster needs the same chorus and, for a classifier of one's own,
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from nlp.look import Key, Look
 from store.records import ConfigError
 
-__all__ = ["RayLooks"]
+__all__ = ["ray_looks"]
 
 #: Sentences sent to a worker at a time: many enough for batches of like length, few enough to keep all workers busy.
 PART = 128
@@ -25,71 +26,72 @@ PART = 128
 ADDRESS = "RAY_ADDRESS"
 
 
-class RayLooks:
-    """Looks by workers of the cluster that ``RAY_ADDRESS`` names, else of this machine's cores.
+@contextmanager
+def ray_looks(space: str, folder: Path | None, model: str | None) -> Iterator[Callable[[Sequence[Key]], list[Look]]]:
+    """What looks at sentences, in order, on the cluster that ``RAY_ADDRESS`` names, else on this machine's cores.
 
-    ``folder`` and ``model`` are the classifier's directory and the configured encoder, as in ``nlp.classify.encoder_of``. Raises
-    ``ConfigError`` without Ray or cluster, or if a worker has another classifier than ``name``.
+    ``space`` is the classifier's ``look_space``; ``folder`` and ``model`` are its directory and the configured encoder, as in
+    ``nlp.classify.encoder_of``. Raises ``ConfigError`` without Ray or cluster, if a worker has another classifier, or fails.
     """
+    ray = _ray()
+    from ray.util import ActorPool
 
-    def __init__(self, name: str, folder: Path | None, model: str | None) -> None:
-        ray = _ray()
-        from ray.util import ActorPool
-
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report home otherwise
-        self._ray, self._started = ray, not ray.is_initialized()
-        if self._started:
-            try:
-                ray.init(
-                    address=os.environ.get(ADDRESS), include_dashboard=False, log_to_driver=False, logging_level="ERROR"
-                )
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                told = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ConfigError(f"--engine ray: no cluster ({told})", hint=f"see {ADDRESS}, `ray status`") from error
-        # a worker for each core, each of which encodes on one
-        worker = ray.remote(num_cpus=1, runtime_env={"env_vars": {"CHORUS_CORES": "1"}})(_Worker)
+    started, workers = _connect(ray), []
+    # a worker for each core, each of which encodes on one
+    kind = ray.remote(num_cpus=1, runtime_env={"env_vars": {"CHORUS_CORES": "1"}})(_Worker)
+    try:
         count = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        self.workers = [worker.remote(str(folder) if folder is not None else None, model) for _ in range(count)]
-        self._pool = ActorPool(self.workers)
-        self._check(name)
+        workers = [kind.remote(folder, model) for _ in range(count)]
+        _check(space, ray.get([worker.space.remote() for worker in workers]))
+        pool = ActorPool(workers)
 
-    def _check(self, name: str) -> None:
-        for other in self._ray.get([worker.name.remote() for worker in self.workers]):
-            if other != name:
-                raise ConfigError(
-                    f"--engine ray: a worker has the classifier {other}, here it is {name}",
-                    hint="the same chorus and classifier on every machine",
-                )
+        def look(keys: Sequence[Key]) -> list[Look]:
+            parts = [list(keys[start : start + PART]) for start in range(0, len(keys), PART)]
+            return list(chain.from_iterable(pool.map(lambda worker, part: worker.look.remote(part), parts)))
 
-    def __call__(self, keys: Sequence[Key]) -> list[Look]:
-        """One look for each key, in order."""
-        parts = [list(keys[start : start + PART]) for start in range(0, len(keys), PART)]
-        found = self._pool.map(lambda worker, part: worker.look.remote(part), parts)
-        return [look for part in found for look in part]
+        yield look
+    except ray.exceptions.RayError as error:
+        told = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise ConfigError(f"--engine ray: a worker failed ({told})", hint="--engine local, on this machine") from error
+    finally:
+        for worker in workers:
+            ray.kill(worker)
+        if started:
+            ray.shutdown()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for worker in self.workers:
-            self._ray.kill(worker)
-        if self._started:
-            self._ray.shutdown()
+def _connect(ray: Any) -> bool:
+    """Whether the connection is ours to end. Raises ``ConfigError`` where there is no cluster."""
+    if ray.is_initialized():
+        return False
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report home otherwise
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        ray.init(address=os.environ.get(ADDRESS), **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"--engine ray: no cluster ({told})", hint=f"see {ADDRESS}, `ray status`") from error
+    return True
+
+
+def _check(space: str, others: Sequence[str]) -> None:
+    for other in others:
+        if other != space:
+            raise ConfigError(
+                f"--engine ray: a worker has the classifier {other}, here it is {space}",
+                hint="the same chorus and classifier on every machine",
+            )
 
 
 class _Worker:
     """What runs on the cluster."""
 
-    def __init__(self, folder: str | None, model: str | None) -> None:
+    def __init__(self, folder: Path | None, model: str | None) -> None:
         from nlp.classify import Classifier, encoder_of
 
-        place = Path(folder) if folder is not None else None
-        self._classifier = Classifier.load(place, encoder_of(place, model))
+        self._classifier = Classifier.load(folder, encoder_of(folder, model))
 
-    def name(self) -> str:
-        """The classifier's, without costs: looks do not depend on them."""
+    def space(self) -> str:
         return self._classifier.look_space
 
     def look(self, keys: Sequence[Key]) -> list[Look]:

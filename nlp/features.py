@@ -84,7 +84,7 @@ class Sentence:
 
 
 def columns(dimensions: int) -> int:
-    """How many columns ``features`` makes for an encoder of so many dimensions."""
+    """How many columns ``complete`` makes for an encoder of so many dimensions."""
     return sum(width for _, width in blocks(dimensions))
 
 
@@ -122,35 +122,27 @@ class Reading:
         """Some of the sentences."""
         return Reading(self.texts[rows], self.contexts[rows], self.words[rows], self.rest[rows])
 
-    def alone(self) -> Reading:
-        """The same without the vectors of what stands before: half of what an encoder has to read, where contexts are no
-        sentences to be judged themselves."""
-        return Reading(self.texts, [""] * len(self.texts), self.words, self.rest)
-
     def needed(self) -> list[str]:
         """Every text that an encoder will be asked for, once."""
         return sorted({text for text in (*self.texts, *self.contexts) if text})
 
 
-def read(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]]) -> Reading:
-    """All of the features that need no encoder."""
+def read(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], *, context_vector: bool = True) -> Reading:
+    """All of the features that need no encoder. Without ``context_vector`` no encoder will be asked for what stands before: half
+    of what it has to read, where contexts are no sentences to be judged themselves."""
     own = [Sentence(plain(s.text), plain(s.context or ""), s.role) for s in sentences]
     texts = [sentence.text for sentence in own]
     rest = (cue_columns(cues) * CUE_WEIGHT, sign_columns(texts) * SIGN_WEIGHT, surface(own) * SURFACE_WEIGHT)
     words = [word_columns(text) for text in texts]
-    return Reading(texts, [sentence.context or "" for sentence in own], words, np.concatenate(rest, axis=1))
+    contexts = [(sentence.context or "") if context_vector else "" for sentence in own]
+    return Reading(texts, contexts, words, np.concatenate(rest, axis=1))
 
 
-def features(sentences: Sequence[Sentence], cues: Sequence[tuple[Cue, ...]], encoder: Encoder) -> Matrix:
+def complete(reading: Reading, encoder: Encoder) -> Matrix:
     """The feature matrix, float32, shape (sentences, ``columns(base)`` + what the encoder gives beyond a text's vector).
 
     ``base`` is the length of that vector: all that an encoder gives, but for ``nlp.attention.Reader``.
     """
-    return complete(read(sentences, cues), encoder)
-
-
-def complete(reading: Reading, encoder: Encoder) -> Matrix:
-    """The feature matrix of what was read: see ``features``."""
     texts = reading.needed()
     vectors = dict(zip(texts, encoder.encode(texts), strict=True))
     zero, base = np.zeros(encoder.dimensions, np.float32), base_of(encoder)

@@ -90,9 +90,7 @@ class Heads:
         return cls(arrays["weights"].astype(np.float32), arrays["bias"].astype(np.float32), networks, say)
 
 
-def join(
-    linear: NDArray[np.float64], deep: Sequence[NDArray[np.float64]], deep_part: float = DEEP_PART
-) -> NDArray[np.float64]:
+def join(linear: NDArray[np.float64], deep: Sequence[NDArray[np.float64]], deep_part: float) -> NDArray[np.float64]:
     """Log probabilities of the regression and of the networks as one: the networks together have ``deep_part`` of the say."""
     if not deep:
         return linear

@@ -22,7 +22,7 @@ HAS_RAY = importlib.util.find_spec("ray") is not None
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
     source = tmp_path / "rows.jsonl"
-    lines = [{"id": str(n), "text": f"{text}", "context": None, "role": "comment"} for n, text in enumerate(TEXTS * 60)]
+    lines = [{"id": str(n), "text": text, "context": None, "role": "comment"} for n, text in enumerate(TEXTS * 60)]
     source.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return source
 
@@ -41,10 +41,8 @@ def test_a_cluster_gives_the_same_rows_as_one_machine(rows: Path, tmp_path: Path
     found = []
     for engine in ("local", "ray"):
         out = tmp_path / f"{engine}.jsonl"
-        assert (
-            main(["classify", "--input", str(rows), "--engine", engine, "--no-cache", "--quiet", "--out", str(out)])
-            == 3
-        )
+        arguments = ["--input", str(rows), "--engine", engine, "--no-cache", "--quiet", "--out", str(out)]
+        assert main(["classify", *arguments]) == 3
         found.append(out.read_text(encoding="utf-8"))
     assert found[0] == found[1]
     assert found[0].count("\n") == len(TEXTS) * 60

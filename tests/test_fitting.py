@@ -86,10 +86,9 @@ def test_classifiers_that_keep_no_say_have_the_former_one(lots: tuple[Data, Data
 
 
 def test_a_reading_alone_needs_no_context() -> None:
-    reading = read(
-        [Sentence("See my shop.", "It rained.", "comment"), Sentence("It rained.", None, "comment")], [(), ()]
-    )
+    sentences = [Sentence("See my shop.", "It rained.", "comment"), Sentence("It rained.", None, "comment")]
+    reading = read(sentences, [(), ()])
     assert reading.needed() == ["It rained.", "See my shop."]
-    alone = reading.part(slice(0, 1)).alone()
+    alone = read(sentences[:1], [()], context_vector=False)
     assert alone.needed() == ["See my shop."]
     assert np.array_equal(alone.rest, reading.rest[:1])  # what else was seen stays

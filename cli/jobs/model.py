@@ -40,9 +40,9 @@ def open_classifier(
         if engine == "local":
             yield classifier, encoder
             return
-        from nlp.cluster import RayLooks
+        from nlp.cluster import ray_looks
 
-        with RayLooks(classifier.look_space, place, model) as looks:
+        with ray_looks(classifier.look_space, place, model) as looks:
             classifier.look_elsewhere = looks
             yield classifier, encoder
 
