@@ -27,7 +27,7 @@ COMMANDS = (
     *("demo", "harvest", "import", "login", "extract", "threads", "show", "diff", "classify", "search", "export"),
     *("sample", "label", "agreement", "train", "evaluate", "estimate", "report"),
     *("kwic", "keyness", "topics", "duplicates"),
-    *("runs", "verify", "replay", "wacz", "rebuild", "status", "codebook", "doctor", "config"),
+    *("runs", "verify", "replay", "wacz", "rebuild", "forget", "status", "codebook", "doctor", "config"),
 )
 
 #: The exit code after Ctrl-C, as shells have it: 128 and the signal's number.

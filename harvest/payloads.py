@@ -9,6 +9,7 @@ it bodies are merely kept again.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +86,11 @@ class PayloadIndex:
         rows = [(digest, p.url, p.date, p.record_id, number) for digest, p in ours.items()]
         self._db.executemany("INSERT OR IGNORE INTO payloads VALUES (?, ?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")
+
+    def forget(self, digests: Iterable[str]) -> None:
+        """Payloads that are no longer what they were: nothing may refer to them any more."""
+        if self._db is not None:
+            self._db.executemany("DELETE FROM payloads WHERE digest = ?", ((digest,) for digest in digests))
 
     def close(self) -> None:
         """Close the file."""

@@ -35,7 +35,7 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class _Sha256Writer(WARCWriter):  # type: ignore[misc]  # warcio is not typed
+class Sha256Writer(WARCWriter):  # type: ignore[misc]  # warcio is not typed
     """warcio digests with SHA-1 wherever it digests itself; one algorithm everywhere lets revisits resolve."""
 
     @staticmethod
@@ -87,7 +87,7 @@ class WarcWriter:
         path = self.directory / f"chorus-{stamp}-{secrets.token_hex(3)}.warc.gz"
         self._file = path.open("xb")
         self._name = path.name
-        self._writer = _Sha256Writer(self._file, gzip=True, warc_version="WARC/1.1")
+        self._writer = Sha256Writer(self._file, gzip=True, warc_version="WARC/1.1")
         self._write(self._builder.create_warcinfo_record(self._name, self.info))
 
     def exchange(

@@ -160,6 +160,35 @@ def open_journal(path: Path) -> Iterator[Journal]:
         os.close(descriptor)
 
 
+def erase_texts(archive: Archive, entries: frozenset[str], texts: Sequence[str]) -> int:
+    """Take entries' words out of every coding that repeats them, as unit or as context; returns how many lines changed.
+
+    The one case in which lines are written anew: what was decided about a unit stays, what it said does not. Raises
+    ``ArchiveLocked`` while someone is coding.
+    """
+    from store.archive import write_atomically
+
+    changed = 0
+    for path in sorted(archive.annotations_dir.glob("*.jsonl")):
+        with open_journal(path) as journal:
+            rows = [_without(row, entries, texts) for row in journal.rows]
+            here = sum(new != old for new, old in zip(rows, journal.rows, strict=True))
+            if here:
+                write_atomically(path, b"".join(map(_line, rows)))
+        path.with_name(path.name + TORN).unlink(missing_ok=True)
+        changed += here
+    return changed
+
+
+def _without(row: Coding, entries: frozenset[str], texts: Sequence[str]) -> Coding:
+    if row.get("entry_id") in entries:
+        return {**row, **{name: None for name in ("text", "context", "note", "url") if name in row}}
+    context = row.get("context")
+    if isinstance(context, str) and context.strip() and any(context.strip() in text for text in texts):
+        return {**row, "context": None}
+    return row
+
+
 def _opened(path: Path) -> int:
     try:
         # not to wait for the other end of a named pipe

@@ -7,7 +7,7 @@ import os
 import shutil
 import tomllib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -50,6 +50,11 @@ class Archive:
     """An opened archive directory."""
 
     root: Path
+
+    @property
+    def identity(self) -> str:
+        """The archive's own id, drawn when it was made; its path where one made by hand names none."""
+        return str(_read_description(self.root).get("id") or self.root.resolve())
 
     @property
     def warc_dir(self) -> Path:
@@ -119,6 +124,12 @@ class Archive:
         """Note that the tables now hold what the WARC files hold, or what lies before the given offsets of some files."""
         whole = {warc.name: warc.stat().st_size for warc in self.warcs()} if upto is None else {}
         sizes = {**self._ingested(), **upto} if upto is not None else whole
+        write_atomically(self.tables_dir / STATE_FILE, json.dumps(sizes, indent=1).encode())
+
+    def unmark_ingested(self, names: Iterable[str]) -> None:
+        """These files are about to be other ones: nothing that was noted of their bytes holds any more."""
+        gone = set(names)
+        sizes = {name: size for name, size in self._ingested().items() if name not in gone}
         write_atomically(self.tables_dir / STATE_FILE, json.dumps(sizes, indent=1).encode())
 
     def _ingested(self) -> dict[str, int]:

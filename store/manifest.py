@@ -50,6 +50,9 @@ def _user() -> str | None:
 #: Options of the command line whose values may be secrets; they never go into an archive.
 SECRET_OPTIONS = frozenset({"--header", "--proxy", "--cookies", "--browser-endpoint"})
 
+#: What `forget` is told to erase must not be kept by having been told.
+ERASED_OPTIONS = frozenset({"--author", "--url", "--entry"})
+
 HIDDEN = "…"
 
 
@@ -57,15 +60,16 @@ def public_argv(argv: Sequence[str]) -> tuple[str, ...]:
     """The command line as it may be kept: values that can be secrets, and passwords in URLs, are left out."""
     words: list[str] = []
     hide = False
+    secret = SECRET_OPTIONS | (ERASED_OPTIONS if "forget" in argv else frozenset())
     for word in argv:
         name, equals, _ = word.partition("=")
         if hide:
             words.append(HIDDEN)
-        elif name in SECRET_OPTIONS and equals:
+        elif name in secret and equals:
             words.append(f"{name}={HIDDEN}")
         else:
             words.append(_PASSWORD.sub(rf"\1{HIDDEN}@", word))
-        hide = word in SECRET_OPTIONS
+        hide = word in secret
     return tuple(words)
 
 

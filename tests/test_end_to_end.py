@@ -1,6 +1,7 @@
 """The main job on the sample blog, through the command line, with the real browser, model, tables and WARC tools."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -301,3 +302,27 @@ def test_a_full_disk_is_one_clear_line(archive: Path) -> None:
     assert result.returncode == 1
     assert b"full" in result.stderr or b"No space" in result.stderr
     assert b"Traceback" not in result.stderr
+
+
+def test_what_is_forgotten_is_in_no_record_and_a_rebuild_brings_nothing_back(archive: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(archive, copy)
+    name, words = "Ines Carrasco", b"take the name off"
+
+    def everything() -> bytes:
+        files = [path for path in copy.rglob("*") if path.is_file()]
+        packed = [gzip.decompress(path.read_bytes()) for path in files if path.name.endswith(".warc.gz")]
+        return b"".join([*packed, *(path.read_bytes() for path in files)])
+
+    assert name.encode() in everything() and words in everything()
+    rows = {row["what"]: row["count"] for row in chorus("forget", "--author", name, "--yes", "-a", copy, "--quiet")}
+    assert rows["entries"] >= 2 and rows["WARC records redacted"] >= 3
+    assert name.encode() not in everything() and words not in everything()
+    assert chorus("verify", "-a", copy, "--quiet") == []
+    before = table_rows(copy)
+    chorus("rebuild", "-a", copy, "--quiet")
+    assert table_rows(copy) == before
+    threads = [chorus("show", row["url"], "-a", copy)[0] for row in chorus("threads", "-a", copy)]
+    erased = [c for thread in threads for c in thread["comments"] if c["text"] == "[removed]"]
+    assert len(erased) == rows["entries"]
+    assert {(c["author"], c["state"]) for c in erased} == {(None, "deleted")}

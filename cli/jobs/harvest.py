@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cli.config import resolve
 from cli.jobs.access import AccessRequest
 from cli.jobs.desk import Desk, HarvestReport, untried_row, visited
+from cli.jobs.forget import tell_of_returned
 from cli.jobs.healing import heal, index_new
 from cli.jobs.runlog import RunLog
 from cli.jobs.seedbook import Seed, seeds_of_archive
@@ -267,6 +268,7 @@ class _Harvest:
         self.archive.mark_ingested()
         if not self.interrupted:
             index_new(self.tables, self.quiet)
+            tell_of_returned(self.archive, self.tables, self.quiet)
         self._finish()
 
     def _finish(self) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cli.clock import now
 from cli.jobs.desk import HarvestReport, result_row
 from cli.jobs.extract import check_url
+from cli.jobs.forget import tell_of_returned
 from cli.jobs.healing import commit, heal, index_new
 from cli.jobs.ingest import Ingested, read_capture
 from cli.output import Progress, note
@@ -80,6 +81,7 @@ def import_files(path: Path, request: ImportRequest, *, quiet: bool = False) -> 
             run.digests = {file.name: _digest_of(file) for file in files}
             report = _import(archive, tables, files, request, quiet)
             index_new(tables, quiet)
+            tell_of_returned(archive, tables, quiet)
             run.counts = {"imported": sum(row["outcome"] == "captured" for row in report.rows)}
             run.errors = tuple(f"{row['url']}: {row['error']}" for row in report.rows if row["outcome"] == "failed")
             run.status = "partial" if report.exit_code else "done"

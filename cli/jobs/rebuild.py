@@ -44,29 +44,38 @@ def rebuild_tables(path: Path, *, workers: int | None = None, quiet: bool = Fals
     vectors of revisions that are still there are carried over, so nothing is classified or embedded twice. A rebuild that
     was interrupted goes on where it stopped, if the extractors are still the same.
     """
-    from cli.jobs.healing import index_new
     from store.archive import Archive
     from store.lock import write_lock
     from store.manifest import RunRecorder
-    from store.tables import Tables
 
     archive = Archive.open(path)
     with write_lock(archive, "rebuild"), RunRecorder(archive, "rebuild") as run:
         run.digests["extractors"] = extractors_digest()
-        old = Tables.open(archive)
-        before = {name: _keys(old, name) for name in KEYS}
-        fresh = archive.root / "tables.new"
-        done = _state(fresh, run.digests["extractors"])
-        new = Tables.open(archive, directory=fresh)
-        _read_everything(archive, new, done, run.digests["extractors"], workers or os.cpu_count() or 1, quiet)
-        kept = new.adopt(old)
-        note(f"kept {kept['labels']} labels and {kept['passages']} vectors of unchanged text", quiet=quiet)
-        index_new(new, quiet)
-        after = {name: _keys(new, name) for name in KEYS}
-        (fresh / STATE_FILE).unlink(missing_ok=True)
-        archive.swap_tables(fresh)
-        archive.mark_ingested()
-        run.counts.update({name: len(keys) for name, keys in after.items()})
+        rows = replace_tables(archive, run.digests["extractors"], workers, quiet)
+        run.counts.update({row["table"]: row["after"] for row in rows})
+    return rows
+
+
+def replace_tables(
+    archive: Archive, extractors: str, workers: int | None = None, quiet: bool = False
+) -> list[dict[str, Any]]:
+    """What ``rebuild_tables`` does, for one who holds the archive's lock."""
+    from cli.jobs.healing import index_new
+    from store.tables import Tables
+
+    old = Tables.open(archive)
+    before = {name: _keys(old, name) for name in KEYS}
+    fresh = archive.root / "tables.new"
+    done = _state(fresh, extractors)
+    new = Tables.open(archive, directory=fresh)
+    _read_everything(archive, new, done, extractors, workers or os.cpu_count() or 1, quiet)
+    kept = new.adopt(old)
+    note(f"kept {kept['labels']} labels and {kept['passages']} vectors of unchanged text", quiet=quiet)
+    index_new(new, quiet)
+    after = {name: _keys(new, name) for name in KEYS}
+    (fresh / STATE_FILE).unlink(missing_ok=True)
+    archive.swap_tables(fresh)
+    archive.mark_ingested()
     return [_row(name, before[name], after[name]) for name in KEYS]
 
 

@@ -21,6 +21,7 @@ def pack_archive(path: Path, out: str | None, *, title: str | None = None, quiet
     from harvest.wacz import free_bytes, write_wacz
     from store.archive import Archive, chorus_version
     from store.lock import write_lock
+    from store.redactions import LOG_FILE
 
     archive = Archive.open(path)
     target = _target(archive, out)
@@ -30,6 +31,9 @@ def pack_archive(path: Path, out: str | None, *, title: str | None = None, quiet
     name = title or archive.root.resolve().name
     with write_lock(archive, "wacz"), Progress("files packed", len(archive.warcs()), quiet=quiet) as progress:
         extra = {"chorus/threads.jsonl": _threads(archive), "chorus/runs.jsonl": _runs(archive)}
+        log = archive.root / LOG_FILE
+        if log.is_file():  # who gets the package sees that something is missing, and where
+            extra[f"chorus/{LOG_FILE}"] = iter([log.read_bytes()])
         return write_wacz(
             target,
             archive.warcs(),

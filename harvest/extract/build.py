@@ -9,9 +9,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 from harvest.extract.items import Reading
 from harvest.extract.post import Post
+from harvest.redact import MARK
 from store.records import (
     Completeness,
     Entry,
+    EntryState,
     Evidence,
     Thread,
     ThreadDocument,
@@ -121,8 +123,12 @@ def completeness(
 def _post_entry(post: Post, thread: str, canonical: str, capture: Capture) -> Entry:
     # one post to a thread: its identity must outlive edits of its text, so nothing printed goes into it
     own = entry_id(thread, "post", post.native_id)
+    # of a post that was erased nothing is left, and what the page shows beside it must not be taken for it
+    erased = post.text.startswith(MARK)
+    state: EntryState = "deleted" if erased else "visible"
+    text = MARK if erased else post.text
     return Entry(
-        revision_id=revision_id(own, author=post.author, parent_id=None, state="visible", text=post.text),
+        revision_id=revision_id(own, author=post.author, parent_id=None, state=state, text=text),
         entry_id=own,
         thread_id=thread,
         position=0,
@@ -138,11 +144,11 @@ def _post_entry(post: Post, thread: str, canonical: str, capture: Capture) -> En
         published_text=post.date.raw if post.date else None,
         published_precision=post.date.precision if post.date else None,
         url=canonical,
-        state="visible",
+        state=state,
         edited=None,
-        text=post.text,
-        text_digest=text_digest(post.text),
-        links=post.links,
+        text=text,
+        text_digest=text_digest(text),
+        links=() if erased else post.links,
         captured_at=capture.captured_at,
         visit_id=capture.visit_id,
         evidence=capture.evidence,
