@@ -28,8 +28,8 @@ MIN_PART = 40
 #: A whole entry shorter than this ("Great post!") others may have written, too: it must stand near its author's name.
 MIN_WHOLE = 16
 
-#: Letters between an entry and its author's name.
-NEAR = 240
+#: Letters between an entry and its author's name: at most, and where the name is what tells whose "Great post!" it is.
+NEAR, VERY_NEAR = 240, 80
 
 #: Words that are looked for before a payload is looked at closely, and how many of them must be there.
 KEYS, KEYS_FOUND = 12, 3
@@ -73,7 +73,7 @@ def _plain_view(raw: str) -> _View:
 
 def _through(view: _View, pattern: re.Pattern[str], put: Callable[[str], str]) -> _View:
     """The view with each match of ``pattern`` replaced; the letters put in stand where the match stood."""
-    parts, starts, ends, at = list[str](), array("q"), array("q"), 0
+    parts, starts, ends, at = list[str](), array("I"), array("I"), 0
     for match in pattern.finditer(view.text):
         begin, end = match.span()
         new = put(match.group())
@@ -153,7 +153,7 @@ class Words:
             return []
         whole = [(at, at + size) for at in _all(view, self.letters)]
         if size < MIN_WHOLE:
-            return [span for span in whole if self.names_beside(view, span)]
+            return [span for span in whole if self.names_beside(view, span, VERY_NEAR)]
         return whole + (self._parts(view, whole) if size >= MIN_PART else [])
 
     def _parts(self, view: str, known: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -169,14 +169,15 @@ class Words:
                     found.append((at - back, at + seed + ahead))
         return found
 
-    def names_beside(self, view: str, span: tuple[int, int]) -> list[tuple[int, int]]:
-        """The author's name before the text or behind it, the nearest."""
+    def names_beside(self, view: str, span: tuple[int, int], near: int = NEAR) -> list[tuple[int, int]]:
+        """The author's name: the nearest before the text, else the nearest behind it. One that comes after it, too, may belong
+        to the next entry."""
         name = _squeezed(self.author or "")
         if len(name) < 2:
             return []
-        before = view.rfind(name, max(0, span[0] - NEAR), span[0])
-        behind = view.find(name, span[1], span[1] + NEAR)
-        return [(at, at + len(name)) for at in (before, behind) if at >= 0]
+        before = view.rfind(name, max(0, span[0] - near), span[0])
+        at = before if before >= 0 else view.find(name, span[1], span[1] + near)
+        return [(at, at + len(name))] if at >= 0 else []
 
 
 def _all(view: str, part: str) -> Iterator[int]:
