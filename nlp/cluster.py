@@ -8,6 +8,7 @@ machine of the cluster needs the same chorus and, for a classifier of one's own,
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -24,6 +25,9 @@ PART = 128
 
 #: The address of a running cluster; without it Ray starts one on this machine.
 ADDRESS = "RAY_ADDRESS"
+
+#: Seconds in which someone must answer there.
+ANSWER_SECONDS = 5.0
 
 
 @contextmanager
@@ -64,6 +68,7 @@ def _connect(ray: Any) -> bool:
     """Whether the connection is ours to end. Raises ``ConfigError`` where there is no cluster."""
     if ray.is_initialized():
         return False
+    check_address(os.environ.get(ADDRESS, ""))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report home otherwise
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
     try:
@@ -72,6 +77,19 @@ def _connect(ray: Any) -> bool:
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"--engine ray: no cluster ({told})", hint=f"see {ADDRESS}, `ray status`") from error
     return True
+
+
+def check_address(address: str) -> None:
+    """Raise ``ConfigError`` if nobody answers at ``HOST:PORT``, with or without ``ray://``: Ray itself tries for minutes."""
+    host, colon, port = address.rsplit("://", 1)[-1].rpartition(":")
+    if not (colon and port.isdigit()):
+        return  # "auto", "local", or nothing: Ray knows where to look
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"--engine ray: no cluster at {address} ({error})", hint=f"see {ADDRESS}, `ray status`"
+        ) from error
 
 
 def _check(space: str, others: Sequence[str]) -> None:

@@ -2,11 +2,16 @@
 
 import importlib.util
 import json
+import socket
 from pathlib import Path
 
 import pytest
 
 from cli.main import main
+from nlp.cluster import check_address
+from store.records import ConfigError
+
+HAS_RAY = importlib.util.find_spec("ray") is not None
 
 TEXTS = (
     "Thanks so much for this, it fixed my bike.",
@@ -16,7 +21,16 @@ TEXTS = (
     "",
 )
 
-HAS_RAY = importlib.util.find_spec("ray") is not None
+
+def test_an_address_at_which_nobody_answers_is_said_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        check_address(f"ray://127.0.0.1:{port}")
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "[::1]:1", "127.0.0.1:99999"):
+        with pytest.raises(ConfigError, match="no cluster at"):
+            check_address(address)
+    for elsewhere in ("", "auto", "local"):
+        check_address(elsewhere)
 
 
 @pytest.fixture
