@@ -1,12 +1,14 @@
 """Classifying beside what people use for it, on the same sentences: quality, speed and memory in one run.
 
-    python -m benchmarks.classify_peers [--python PEERS/bin/python] [--sentences 4000] [--runs 3] [--steps 400]
+    python -m benchmarks.classify_peers [--python PEERS/bin/python] [--sentences 4000 | --input FILE] [--runs 3] [--steps 400]
+                                        [--speed]
 
 Quality: bag of words, MiniLM with logistic regression and SetFit, each trained on our corpus and tested on the coded
 sentences of ``../shared/bench`` (macro-F1 over four labels, under its own prior and under the natural one; the better
 counts). Speed: sentence-transformers' ``encode`` (its defaults), SetFit's ``predict`` and ``chorus classify``, in turn, each
 in a process of its own that says how long it took once loaded, its CPU seconds and its peak memory. ``--python`` is an
-interpreter that has setfit; without it SetFit is left out, and that is said.
+interpreter that has setfit; without it SetFit is left out, and that is said. The corpus is running text, in which what stands
+before a sentence is mostly judged, too; in a sample of single sentences (``--input``, as ``chorus classify`` takes it) it is not.
 """
 
 from __future__ import annotations
@@ -96,6 +98,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", help="an interpreter that has setfit")
     parser.add_argument("--sentences", type=int, default=4_000)
+    parser.add_argument("--input", type=Path, help="sentences to measure speed on, as JSON lines")
+    parser.add_argument("--speed", action="store_true", help="only speed and memory")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument(
         "--setfit", type=Path, help="a SetFit model trained before, to measure its speed without training"
@@ -105,11 +109,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = _prepare(folder, given.sentences)
+        if given.input:
+            rows = [json.loads(line) for line in given.input.read_text(encoding="utf-8").splitlines()]
+            _write(folder / "items.jsonl", [{"context": None, "role": "comment", **row} for row in rows])
         if given.setfit:
             (folder / "setfit").symlink_to(given.setfit.resolve())
-        elif given.python and GOLD.exists():
+        elif given.python and GOLD.exists() and not given.speed:
             _run(given.python, TRAIN_SETFIT, str(folder), model, str(given.steps))
-        if GOLD.exists():
+        if GOLD.exists() and not given.speed:
             _quality(folder)
         _speed(folder, model, given.python if (folder / "setfit").exists() else None, given.runs)
     return 0

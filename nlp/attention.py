@@ -47,7 +47,7 @@ class Attention:
             looks[mask == 0] = NOWHERE
             looks = np.exp(looks - looks.max(axis=1, keepdims=True))
             looks /= looks.sum(axis=1, keepdims=True)
-            pooled = np.einsum("btq,btv->bqv", looks, states @ value + more, optimize=True)
+            pooled = looks.transpose(0, 2, 1) @ (states @ value + more)
             parts.append(pooled.reshape(len(states), -1))
         return np.concatenate(parts, axis=1).astype(np.float32)
 

@@ -215,11 +215,11 @@ def surface(sentences: Sequence[Sentence]) -> Matrix:
     for row, sentence in zip(out, sentences, strict=True):
         text = sentence.text[:2000]
         row[: len(SURFACE)] = [pattern.search(text) is not None for _, pattern in SURFACE]
-        letters = sum(c.isalpha() for c in text)
+        letters = sum(map(str.isalpha, text))
         row[len(SURFACE) :] = (
             np.log1p(len(text.split())) / 3.0,
             sentence.role == "post",
-            sum(c.isupper() for c in text) / max(letters, 1),
+            sum(map(str.isupper, text)) / max(letters, 1),
             1.0 - letters / max(len(text), 1),
         )
     return out

@@ -111,6 +111,7 @@ def shipped_material(*, fast: bool = False) -> Material:
         less_telling=WITTY_WRITERS,
         costs={} if fast else SHIPPED_COSTS,
         further=() if fast else tuple(teaching(writers) for writers in FURTHER_TEACHERS),
+        context_vector=not fast,
         deep_part=DEEP_PART if fast else SHIPPED_DEEP_PART,
     )
 
