@@ -102,7 +102,8 @@ class Report:
 
 
 def shipped_material(*, fast: bool = False) -> Material:
-    """What the shipped classifier, or the fast one, learns from."""
+    """What the shipped classifier, or the fast one, learns from. The fast one leaves the sentence before unread, which costs its
+    encoder, that knows less, nothing (log loss on real pages .754 with it, .753 without)."""
     return Material(
         teaching(FAST_TEACHERS if fast else TEACHERS),
         load_codebook(),
