@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html.entities import codepoint2name
 
 __all__ = ["MARK", "Erasure", "Words", "avatar_hashes", "decoded", "encoded"]
 
@@ -37,24 +38,31 @@ KEYS, KEYS_FOUND = 12, 3
 _ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _BLANK = r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+"
-_MARKUP = re.compile(rf"<!--.*?-->|<!\[CDATA\[|\]\]>|<[/!?A-Za-z][^<>]*>|{_ENTITY.pattern}|{_BLANK}", re.DOTALL)
+_MARKUP = re.compile(
+    rf"<!--[^<>]{0, 200}-->|<!\[CDATA\[|\]\]>|<[/!?A-Za-z][^<>]*>|{_ENTITY.pattern}|{_BLANK}", re.DOTALL
+)
 _SPACE = re.compile(_BLANK)
 
 #: Letters that sites and extractors write in more than one way; one for one.
-_FOLD = str.maketrans("\u2018\u2019\u201b\u2032\u201c\u201d\u2033\u2010\u2011\u2012\u2013\u2014", "''''\"\"\"-----")
+_FOLD = {
+    **dict.fromkeys(map(ord, "\x91\x92\u2018\u2019\u201b\u2032"), "'"),
+    **dict.fromkeys(map(ord, "\x93\x94\u201c\u201d\u2033"), '"'),
+    **dict.fromkeys(map(ord, "\x96\x97\u2010\u2011\u2012\u2013\u2014"), "-"),
+}
 
 #: A hashed mail address in the address of a picture (Gravatar, Libravatar: MD5 or SHA-256 in hex).
 _AVATAR = re.compile(r"avatar/([0-9a-fA-F]{64}|[0-9a-fA-F]{32})\b")
 
 #: The rest of an address; the end of one, whatever fragment follows; where a relative one begins.
-_REST, _END, _QUOTED = r"[^\s\"'<>\\]*", r"/?(?:#[^\s\"'<>\\]*)?(?=[\s\"'<>\\]|$)", r"(?<=[\"'])"
+_EDGE, _REST = r"(?=[/?#\s\"'<>\\&;,)]|$)", r"(?:(?!&quot;|&#0?3[49];)[^\s\"'<>\\)])*"
+_END, _QUOTED = r"/?(?:#[^\s\"'<>\\]*)?(?=[\s\"'<>\\]|$)", r"(?<=[\"'])"
 
 #: Letters of a path below which it is taken for no page of its own.
 MIN_PATH = 8
 
 #: Around a name of a single word, where it cannot be a word of someone's sentence: a whole element or JSON value, or a turn
 #: of phrase in which a site names a writer.
-_BEFORE = r"(?:(?<=[>\"'@])|(?<=[>\"'@]\s)|(?<=[Rr]eply to )|(?<=[Bb]y ))"
+_BEFORE = r"(?:(?<=>)|(?<=>\s)|(?<=@)|(?<=:\")|(?<=: \")|(?<=title=\")|(?<=alt=\")|(?<=[Rr]eply to )|(?<=[Bb]y ))"
 _AFTER = r"(?=\s*(?:[<\"':]|says|said|wrote|writes|on\s))"
 
 
@@ -124,10 +132,16 @@ def _squeezed(text: str) -> str:
 
 @dataclass(frozen=True)
 class Words:
-    """The text of an entry, and its author's name, which goes wherever it stands beside the text."""
+    """The text of an entry, and its author's name, which goes wherever it stands beside the text. ``earlier`` are texts by
+    others that stood there before: what the entry only quotes from them is theirs."""
 
     text: str
     author: str | None = None
+    earlier: tuple[str, ...] = ()
+
+    @cached_property
+    def _earlier_letters(self) -> tuple[str, ...]:
+        return tuple(map(_squeezed, self.earlier))
 
     @cached_property
     def letters(self) -> str:
@@ -146,14 +160,16 @@ class Words:
         found = sum(key in data for key in self.keys)
         return bool(self.letters) and found >= min(KEYS_FOUND, len(self.keys))
 
-    def spans(self, view: str) -> list[tuple[int, int]]:
-        """Where in a view the text stands, whole or in part."""
-        size = len(self.letters)
+    def spans(self, raw: str, seen: _View) -> list[tuple[int, int]]:
+        """Where in a view the text stands, whole or in part. What others may have written, too, must stand by itself."""
+        size, view = len(self.letters), seen.text
         if not size:
             return []
         whole = [(at, at + size) for at in _all(view, self.letters)]
+        if size < MIN_PART:
+            whole = [span for span in whole if _by_itself(raw, seen, span)]
         if size < MIN_WHOLE:
-            return [span for span in whole if self.names_beside(view, span, VERY_NEAR)]
+            return [span for span in whole if self.names_beside(raw, seen, span, VERY_NEAR)]
         return whole + (self._parts(view, whole) if size >= MIN_PART else [])
 
     def _parts(self, view: str, known: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -165,19 +181,41 @@ class Words:
                     continue
                 back = _alike(reversed(own[:begin]), reversed(view[max(0, at - begin) : at]))
                 ahead = _alike(iter(own[begin + seed :]), iter(view[at + seed : at + len(own) - begin]))
-                if back + seed + ahead >= MIN_PART:
-                    found.append((at - back, at + seed + ahead))
+                span = at - back, at + seed + ahead
+                if span[1] - span[0] >= MIN_PART and not self._is_anothers(view[slice(*span)]):
+                    found.append(span)
         return found
 
-    def names_beside(self, view: str, span: tuple[int, int], near: int = NEAR) -> list[tuple[int, int]]:
+    def _is_anothers(self, letters: str) -> bool:
+        return any(letters in one for one in self._earlier_letters)
+
+    def names_beside(self, raw: str, seen: _View, span: tuple[int, int], near: int = NEAR) -> list[tuple[int, int]]:
         """The author's name: the nearest before the text, else the nearest behind it. One that comes after it, too, may belong
         to the next entry."""
-        name = _squeezed(self.author or "")
+        name, view = _squeezed(self.author or ""), seen.text
         if len(name) < 2:
             return []
-        before = view.rfind(name, max(0, span[0] - near), span[0])
-        at = before if before >= 0 else view.find(name, span[1], span[1] + near)
-        return [(at, at + len(name))] if at >= 0 else []
+        begin = max(0, span[0] - near)
+        before = [begin + at for at in _all(view[begin : span[0]], name)]
+        behind = [span[1] + at for at in _all(view[span[1] : span[1] + near], name)]
+        found = [(at, at + len(name)) for at in (*reversed(before), *behind)]
+        return [one for one in found if _is_word(raw, seen, one)][:1]
+
+
+def _is_word(raw: str, seen: _View, span: tuple[int, int]) -> bool:
+    """Whether no letter stands right before or behind it."""
+    begin, end = seen.starts[span[0]], seen.ends[span[1] - 1]
+    return not (raw[max(0, begin - 1) : begin].isalnum() or raw[end : end + 1].isalnum())
+
+
+def _by_itself(raw: str, seen: _View, span: tuple[int, int]) -> bool:
+    """Whether it is all that an element, a JSON value or a line holds."""
+    before = raw[max(0, seen.starts[span[0]] - 40) : seen.starts[span[0]]]
+    behind = raw[seen.ends[span[1] - 1] : seen.ends[span[1] - 1] + 40]
+    left, right = before.rstrip(), behind.lstrip()
+    opens = not left or left.endswith((">", '"', "[", "&gt;", "\\n")) or "\n" in before[len(left) :]
+    closes = not right or right.startswith(("<", '"', "]", "&lt;", "\\")) or "\n" in behind[: len(behind) - len(right)]
+    return opens and closes
 
 
 def _all(view: str, part: str) -> Iterator[int]:
@@ -224,11 +262,11 @@ class Erasure:
         present = [words for words in self.words if words.may_be_in(data)]
         for view in _views(raw) if present else ():
             for words in present:
-                spans = words.spans(view.text)
+                spans = words.spans(raw, view)
                 found += len(spans)
                 for span in spans:
                     edits += _cut(raw, view, span, MARK)
-                    for name in words.names_beside(view.text, span):
+                    for name in words.names_beside(raw, view, span):
                         edits += _cut(raw, view, name, "")
         for pattern in self._patterns:
             edits += [(*match.span(), _in_place(raw, match)) for match in pattern.finditer(raw)]
@@ -247,11 +285,12 @@ class Erasure:
 
     @cached_property
     def _patterns(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(_name_pattern(form, name) for name in self.names for form in _forms(name))
+        return tuple(map(_name_pattern, self.names))
 
     @cached_property
     def _addresses(self) -> tuple[re.Pattern[str], ...]:
-        below = (re.escape(form) + _REST for url in self.urls for form in _forms(url))
+        own = (form for url in self.urls for form in _forms(url))
+        below = (re.escape(form) + ("" if form.endswith("/") else _EDGE) + _REST for form in own)
         alone = (re.escape(form) + _END for url in self.pages for form in _forms(url))
         paths = (_path(url) for url in self.pages)
         relative = (
@@ -282,11 +321,24 @@ def _forms(value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(forms))
 
 
-def _name_pattern(form: str, name: str) -> re.Pattern[str]:
-    body = r"(?:\s|&nbsp;|&#160;)+".join(re.escape(part) for part in form.split())
-    if len(name.split()) > 1:
+def _name_pattern(name: str) -> re.Pattern[str]:
+    parts = ["".join(map(_letter, part)) for part in name.split()]
+    body = r"(?:\s|&nbsp;|&#160;)+".join(parts)
+    if len(parts) > 1:
         return re.compile(rf"(?<!\w){body}(?!\w)")
     return re.compile(rf"{_BEFORE}{body}(?!\w){_AFTER}")
+
+
+def _letter(letter: str) -> str:
+    """A letter of a name in every way in which HTML and JSON write it."""
+    if letter.isascii() and letter.isalnum():
+        return letter
+    forms = []
+    for one in "'\u2019" if letter in "'\u2019" else letter:
+        number = ord(one)
+        forms += [re.escape(one), rf"&#0*{number};", rf"&#[xX]0*(?i:{number:x});", rf"\\u(?i:{number:04x})"]
+        forms += [f"&{codepoint2name[number]};"] if number in codepoint2name else []
+    return f"(?:{'|'.join(forms)})"
 
 
 def _in_place(raw: str, match: re.Match[str]) -> str:
@@ -357,6 +409,8 @@ def _hashes_in_page(raw: str, words: Words) -> set[str]:
         children = (child for child in innermost.children if isinstance(child, Tag))
         smaller = next((c for c in children if words.letters in _squeezed(c.get_text())), None)
     for element in (innermost, *innermost.parents):
+        if len(_squeezed(element.get_text())) > len(words.letters) + 2 * NEAR:
+            break  # more than the entry: the picture would be someone else's
         found = set(_AVATAR.findall(str(element)))
         if found:
             return {one.lower() for one in found} if len(found) == 1 else set()

@@ -22,6 +22,7 @@ from warcio.recordbuilder import RecordBuilder
 from harvest.capture import PREFIX
 from harvest.redact import Erasure, decoded, encoded
 from harvest.warc import Sha256Writer
+from store.records import ArchiveError
 
 #: The header of a record from which something was taken; its value is the redaction's id.
 REDACTED = "Chorus-Redacted"
@@ -74,13 +75,21 @@ class Course:
     found: int = 0
 
     def without(self, path: Path, target: Path) -> list[Change]:
-        """Write ``path`` again as ``target``. Returns what was changed; if nothing was, ``target`` is not there."""
+        """Write ``path`` again as ``target``. Returns what was changed; if nothing was, ``target`` is not there. Raises
+        ``ArchiveError``, with nothing written, if the file cannot be read to its end."""
         changes: list[Change] = []
+        end = 0
         with path.open("rb") as source, path.open("rb") as raw, target.open("wb") as out:
             for record, place in _records(source):
+                end = sum(place)
                 change = self._record(record, place, raw, out, path.name)
                 if change is not None:
                     changes.append(change)
+        if end != path.stat().st_size:  # what lies behind must not be lost
+            target.unlink()
+            raise ArchiveError(
+                f"{path}: cannot be read beyond byte {end}", hint="chorus verify; mend or move the file first"
+            )
         if not changes:
             target.unlink()
         return changes

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -173,7 +174,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # a thread of the process may encode while another goes on; they do not use it at once
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _into_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last vectors, never the file
         connection.executescript(_SCHEMA)
         path.chmod(0o600)  # a vector tells something of its text
@@ -181,6 +182,19 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _into_wal(connection: sqlite3.Connection) -> None:
+    """Two that change the mode of a new file at once do not wait for each other as they do elsewhere: one is refused."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def _remove(path: Path) -> None:

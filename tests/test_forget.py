@@ -20,7 +20,7 @@ from harvest.rewrite import REDACTED, Course
 from harvest.warc import HttpMessage, WarcWriter, check_file, read_records
 from store.annotations import current_codings
 from store.archive import Archive
-from store.records import NothingFound, UsageError
+from store.records import ArchiveError, NothingFound, UsageError
 from store.tables import Tables
 
 TEXT = "I’ve kept “the same” goats for nine years & never once made a cheese\nthat anybody asked for twice."
@@ -87,6 +87,22 @@ def test_a_name_goes_wherever_it_stands_but_not_inside_other_names() -> None:
     assert erase.apply('<a aria-label="Reply to Tom">x</a>')[0] == f'<a aria-label="Reply to {MARK}">x</a>'
     stays = "<p>Tom Barrett met the Tomcat, and Tom said no more than any tom</p>"
     assert erase.apply(stays)[0] == stays
+
+
+def test_what_others_wrote_stays_where_a_short_text_or_a_name_is_part_of_it() -> None:
+    page = "<cite>Jo</cite><p>No</p><cite>Ada</cite><p>Nobody knows, Nora, no: No 5</p>"
+    assert (
+        without(page, Words("No", "Jo"))
+        == f"<cite></cite><p>{MARK}</p><cite>Ada</cite><p>Nobody knows, Nora, no: No 5</p>"
+    )
+    own = '{"url": "https://blog.example/", "id": "1"}'
+    for name in ("url", "id", "1"):
+        assert Erasure(names=(name,)).apply(own)[0] == (own if name != "1" else own.replace('"1"', '""'))
+    quoted = "Goats are patient, whatever anyone tells you, and this is a post."
+    jo = Words(f"You say: {quoted} I say they are not, not mine at least.", "Jo", (quoted,))
+    assert without(f"<p>{quoted}</p><p>{jo.text}</p>", jo) == f"<p>{quoted}</p><p>{MARK}</p>"
+    assert Erasure(names=("André O’Hara",)).apply("<b>Andr&eacute; O&#039;Hara</b>")[0] == "<b></b>"
+    assert Erasure(urls=("https://x.example/al",)).apply('"https://x.example/alice"')[0] == '"https://x.example/alice"'
 
 
 def test_addresses_of_the_author_go_with_all_below_and_those_of_a_page_alone() -> None:
@@ -215,6 +231,15 @@ def test_what_is_not_concerned_stays_byte_for_byte(warc: Path) -> None:
     changed = [uri for key, (uri, payload) in before.items() if key in after and payload != after[key]]
     page = "https://blog.example/goats/"
     assert changed == [page, f"urn:chorus:dom:{page}", f"urn:chorus:visit:{page}"]
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_left_alone(warc: Path) -> None:
+    data = bytearray(warc.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    warc.write_bytes(data)
+    with pytest.raises(ArchiveError):
+        Course("r1", Erasure(words=(JO,))).without(warc, warc.with_name("again.warc.gz"))
+    assert warc.read_bytes() == data and not warc.with_name("again.warc.gz").exists()
 
 
 def test_a_page_goes_whole_with_what_refers_to_it(warc: Path) -> None:

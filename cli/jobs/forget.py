@@ -249,16 +249,27 @@ def _course(archive: Archive, tables: Tables, chosen: Chosen, request: ForgetReq
 
 def _erasure(archive: Archive, tables: Tables, chosen: Chosen, request: ForgetRequest) -> Erasure:
     from harvest.redact import Erasure, Words
+    from store.filters import is_in
+    from store.redactions import erased, selector_key
 
     words: dict[tuple[str, str | None], Words] = {}
+    ids, threads = frozenset(chosen.entry_ids), sorted({entry.thread_id for entry in chosen.revisions})
+    earlier: dict[str, list[Entry]] = {}
+    for one in tables.iter_entries(is_in("thread_id", threads)) if threads else ():
+        earlier.setdefault(one.thread_id, []).append(one)
     for entry in chosen.revisions:
         texts = [entry.text, chosen.titles.get(entry.thread_id, "") if entry.kind == "post" else ""]
-        words |= {(text, entry.author): Words(text, entry.author) for text in texts if text.strip()}
-    whole = request.scope in ("author", "again")
+        before = earlier.get(entry.thread_id, ())
+        own = tuple(one.text for one in before if one.position < entry.position and one.entry_id not in ids)
+        words |= {(text, entry.author): Words(text, entry.author, own) for text in texts if text.strip()}
+    known = erased(archive).selectors if request.scope == "again" else frozenset()
+    names = {entry.author for entry in chosen.revisions if entry.author and entry.author.strip()}
+    if request.scope != "author":  # what came back of an entry says nothing of its author's other ones
+        names = {name for name in names if selector_key(archive, "author", name) in known}
     sites = {t.site for t in tables.threads()}
     return Erasure(
         words=tuple(words.values()),
-        names=tuple(sorted({e.author for e in chosen.revisions if e.author and e.author.strip()} if whole else ())),
+        names=tuple(sorted(names)),
         urls=tuple(sorted({e.author_url for e in chosen.revisions if e.author_url and _own(e.author_url, sites)})),
         pages=tuple(sorted(url for url in chosen.addresses if urlsplit(url).path.strip("/"))),
         hashes=tuple(sorted(_hashes(archive, chosen.revisions))),
@@ -435,7 +446,7 @@ def _tells(place: Path, erasure: Erasure) -> bool:
     data = place.read_bytes()
     if not erasure.may_touch(data):
         return False
-    text = decoded(data)[0]
+    text = decoded(data)[0].replace('""', '"')  # CSV doubles what it quotes
     return erasure.apply(text)[0] != text
 
 
