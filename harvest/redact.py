@@ -38,9 +38,7 @@ KEYS, KEYS_FOUND = 12, 3
 _ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _BLANK = r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+"
-_MARKUP = re.compile(
-    rf"<!--[^<>]{0, 200}-->|<!\[CDATA\[|\]\]>|<[/!?A-Za-z][^<>]*>|{_ENTITY.pattern}|{_BLANK}", re.DOTALL
-)
+_MARKUP = re.compile(rf"<!\[CDATA\[|\]\]>|<[/!?A-Za-z][^<>]*>|{_ENTITY.pattern}|{_BLANK}", re.DOTALL)
 _SPACE = re.compile(_BLANK)
 
 #: Letters that sites and extractors write in more than one way; one for one.
@@ -170,7 +168,7 @@ class Words:
             whole = [span for span in whole if _by_itself(raw, seen, span)]
         if size < MIN_WHOLE:
             return [span for span in whole if self.names_beside(raw, seen, span, VERY_NEAR)]
-        return whole + (self._parts(view, whole) if size >= MIN_PART else [])
+        return whole + self._parts(view, whole)
 
     def _parts(self, view: str, known: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """Stretches of at least ``MIN_PART`` letters: each holds one of the seeds whole."""

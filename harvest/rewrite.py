@@ -21,7 +21,7 @@ from warcio.recordbuilder import RecordBuilder
 
 from harvest.capture import PREFIX
 from harvest.redact import Erasure, decoded, encoded
-from harvest.warc import Sha256Writer
+from harvest.warc import Sha256Writer, record_digest
 from store.records import ArchiveError
 
 #: The header of a record from which something was taken; its value is the redaction's id.
@@ -216,7 +216,7 @@ class _Read:
 
     @property
     def digest(self) -> str:
-        return self.header("WARC-Payload-Digest") or self.header("WARC-Block-Digest")
+        return record_digest(self.headers)
 
     @property
     def partner(self) -> str:
@@ -265,11 +265,9 @@ def _kind_and_page(uri: str) -> tuple[str, str]:
 def _write(record: _Read, body: bytes, out: IO[bytes], redaction: str | None) -> str:
     """Write a record anew; returns its digest."""
     headers, http = record.headers, record.record.http_headers
-    stale = ("WARC-Block-Digest", "Content-Length") if record.type == "revisit" else (
-        "WARC-Block-Digest", "WARC-Payload-Digest", "Content-Length"
-    )  # fmt: skip
-    for name in stale:
-        headers.remove_header(name)
+    for name in ("WARC-Block-Digest", "WARC-Payload-Digest", "Content-Length"):
+        if not (name == "WARC-Payload-Digest" and record.type == "revisit"):  # a revisit's is another record's
+            headers.remove_header(name)
     if redaction is not None:
         headers.replace_header(REDACTED, redaction)
     if http is not None and record.type == "response":
@@ -287,4 +285,4 @@ def _write(record: _Read, body: bytes, out: IO[bytes], redaction: str | None) ->
         http_headers=http,
     )
     Sha256Writer(out, gzip=True, warc_version="WARC/1.1").write_record(made)
-    return str(headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or "")
+    return record_digest(headers)

@@ -170,7 +170,7 @@ class WarcWriter:
         self._writer.write_record(record)
         self.written += self._file.tell() - offset
         headers = record.rec_headers
-        digest = headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or ""
+        digest = record_digest(headers)
         return Evidence(warc=self._name, offset=offset, record_id=headers.get_header("WARC-Record-ID"), digest=digest)
 
     def sync(self) -> None:
@@ -258,6 +258,11 @@ def read_record(path: Path, offset: int) -> WarcRecord:
             raise ValueError(f"{path.name}: no record at offset {offset}") from error
 
 
+def record_digest(headers: Any) -> str:
+    """The payload's digest, or the block's of a record that has no other; empty if it names none."""
+    return headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or ""
+
+
 def _record(record: Any, offset: Callable[[], int]) -> WarcRecord:
     headers = record.rec_headers
     payload = record.content_stream().read()  # first: asking for the offset reads over it
@@ -268,7 +273,7 @@ def _record(record: Any, offset: Callable[[], int]) -> WarcRecord:
         record_id=headers.get_header("WARC-Record-ID"),
         offset=offset(),
         content_type=headers.get_header("Content-Type"),
-        digest=headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or "",
+        digest=record_digest(headers),
         payload=payload,
     )
 
@@ -356,7 +361,7 @@ def _check_record(record: Any, place: Callable[[], int], check: FileCheck) -> No
     check.problems += [f"offset {offset}: {problem}" for problem in checker.problems]
     headers = record.rec_headers
     name = headers.get_header("WARC-Record-ID")
-    digest = headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or ""
+    digest = record_digest(headers)
     check.digests[name] = digest
     if record.rec_type in ("response", "revisit"):
         check.waiting[name] = offset

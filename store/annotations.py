@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from store.archive import Archive
+from store.archive import Archive, write_atomically
 from store.errors import ArchiveError, ArchiveLocked, UsageError
 
 #: One line as it was read: JSON values by their names.
@@ -166,8 +166,6 @@ def erase_texts(archive: Archive, entries: frozenset[str], texts: Sequence[str])
     The one case in which lines are written anew: what was decided about a unit stays, what it said does not. Raises
     ``ArchiveLocked`` while someone is coding.
     """
-    from store.archive import write_atomically
-
     changed = 0
     for path in sorted(archive.annotations_dir.glob("*.jsonl")):
         with open_journal(path) as journal:

@@ -147,7 +147,8 @@ def _choose(archive: Archive, tables: Tables, request: ForgetRequest) -> Chosen:
 
     scope = request.scope
     if scope == "again":
-        chosen = Chosen(returned(archive, tables))
+        back = returned(archive, tables)
+        chosen = Chosen([entry for entry in tables.iter_entries("state <> 'deleted'") if entry.entry_id in back])
         if not chosen.revisions:
             raise NothingFound("nothing that was erased before is in the archive again")
     else:
@@ -158,25 +159,22 @@ def _choose(archive: Archive, tables: Tables, request: ForgetRequest) -> Chosen:
     return chosen
 
 
-def returned(archive: Archive, tables: Tables) -> list[Entry]:
-    """Revisions of entries that were erased once, or are by an author who was, and that a later harvest brought back."""
+def returned(archive: Archive, tables: Tables) -> set[str]:
+    """Ids of the entries that were erased once, or are by an author who was, and that a later harvest brought back."""
     from store.redactions import erased, selector_key
 
     before = erased(archive)
     if not before.entries and not before.selectors:
-        return []
-    authors = {row["author"] for row in tables.rows("entries", columns=["author"]) if row["author"]}
+        return set()
+    rows = list(tables.rows("entries", "state <> 'deleted'", ["entry_id", "author"]))
+    authors = {row["author"] for row in rows if row["author"]}
     known = {author for author in authors if selector_key(archive, "author", author) in before.selectors}
-    return [
-        entry
-        for entry in tables.iter_entries("state <> 'deleted'")
-        if entry.entry_id in before.entries or entry.author in known
-    ]
+    return {row["entry_id"] for row in rows if row["entry_id"] in before.entries or row["author"] in known}
 
 
 def tell_of_returned(archive: Archive, tables: Tables, quiet: bool) -> None:
     """Say so if what was erased is in the archive again."""
-    back = {entry.entry_id for entry in returned(archive, tables)}
+    back = returned(archive, tables)
     if back:
         note(f"{len(back)} entries that were erased are in the archive again: chorus forget --again", quiet=quiet)
 
@@ -212,7 +210,8 @@ def _by_url(tables: Tables, url: str) -> Chosen:
     """The entry whose own address it is; else the page with everything on it."""
     from store.filters import is_in, quote
 
-    threads = [t for t in tables.threads() if url in (t.url, t.canonical_url)]
+    every = tables.threads()
+    threads = [t for t in every if url in (t.url, t.canonical_url)]
     ids = {t.thread_id for t in threads}
     visits = list(tables.rows("visits", columns=["url", "final_url", "thread_id"]))
     seen = [row for row in visits if row["thread_id"] in ids or url in (row["url"], row["final_url"])]
@@ -223,7 +222,7 @@ def _by_url(tables: Tables, url: str) -> Chosen:
             raise NothingFound("no page and no entry with that address", hint="chorus threads lists them")
         return Chosen(list(tables.iter_entries(is_in("entry_id", sorted(set(entries))))))
     addresses = {address for row in seen for address in (row["url"], row["final_url"]) if address}
-    addresses |= {address for t in tables.threads() if t.thread_id in ids for address in (t.url, t.canonical_url)}
+    addresses |= {address for t in every if t.thread_id in ids for address in (t.url, t.canonical_url)}
     revisions = list(tables.iter_entries(is_in("thread_id", sorted(ids)))) if ids else []
     return Chosen(revisions, {urldefrag(address).url for address in addresses})
 
@@ -305,12 +304,7 @@ def _tell_of_mentions(tables: Tables, chosen: Chosen, request: ForgetRequest, qu
     if request.scope != "author":
         return
     parts = {part for e in chosen.revisions for part in (e.author or "").split() if len(part) >= MIN_NAME}
-    found = {
-        e.entry_id[:10]: part
-        for e in tables.iter_entries()
-        for part in sorted(parts)
-        if part in re.findall(r"[\w'-]+", e.text)
-    }
+    found = {e.entry_id[:10] for e in tables.iter_entries() if not parts.isdisjoint(re.findall(r"[\w'-]+", e.text))}
     if found:
         some = ", ".join(sorted(found)[:5])
         note(
