@@ -28,7 +28,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write(folder / "items.jsonl", given.sentences)
+        write_sentences(folder / "items.jsonl", given.sentences)
         first = _run(folder, "first.jsonl", given.sentences)
         second = _run(folder, "second.jsonl", given.sentences)
         same = (folder / "first.jsonl").read_bytes() == (folder / "second.jsonl").read_bytes()
@@ -45,7 +45,8 @@ def main() -> int:
     return 0
 
 
-def _write(path: Path, count: int) -> None:
+def write_sentences(path: Path, count: int) -> None:
+    """So many different sentences, as ``chorus classify --input`` takes them."""
     from nlp.corpus import load_corpus
 
     words = [s.text.split() for s in load_corpus()]
@@ -59,25 +60,21 @@ def _write(path: Path, count: int) -> None:
                 seen.add(text)
 
 
+def classify_command(folder: Path, out: str) -> list[str]:
+    """Classifies ``items.jsonl`` of a folder into ``out`` beside it."""
+    files = ("--input", str(folder / "items.jsonl"), "--out", str(folder / out))
+    return [sys.executable, "-m", "cli", "classify", *files]
+
+
 def _run(folder: Path, out: str, count: int) -> dict[str, Any]:
     """Seconds, when about half the rows were there (seconds, rows), and the peak at each tenth of the run."""
-    command = [
-        sys.executable,
-        "-m",
-        "cli",
-        "classify",
-        "--input",
-        str(folder / "items.jsonl"),
-        "--out",
-        str(folder / out),
-    ]
     environment = {**os.environ, "CHORUS_CACHE": str(folder / "cache")}
     start = time.monotonic()
-    process = subprocess.Popen([*command, "--quiet"], env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*classify_command(folder, out), "--quiet"], env=environment, stdout=subprocess.DEVNULL)
     marks: list[tuple[float, int, float]] = []
     while process.poll() is None:
         time.sleep(0.25)
-        rows = _lines(folder / out)
+        rows = lines_in(folder / out)
         peak = _peak(process.pid)
         if peak and rows >= count * (len(marks) + 1) / 10 and len(marks) < 10:
             marks.append((time.monotonic() - start, rows, peak))
@@ -88,7 +85,8 @@ def _run(folder: Path, out: str, count: int) -> dict[str, Any]:
     return {"seconds": seconds, "half": half, "memory": [peak for _, _, peak in marks]}
 
 
-def _lines(path: Path) -> int:
+def lines_in(path: Path) -> int:
+    """How many lines are written; 0 without a file."""
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 

@@ -8,15 +8,15 @@ an undisturbed run writes. Exit 1 if it is not.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.classify_long import classify_command, lines_in, write_sentences
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     chance = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write(folder / "items.jsonl", given.sentences)
+        write_sentences(folder / "items.jsonl", given.sentences)
         start = time.perf_counter()
         _classify(folder, "whole.jsonl").wait()
         whole = time.perf_counter() - start
@@ -42,7 +42,7 @@ def main() -> int:
             run.send_signal(signal.SIGKILL)
             run.wait()
             kills += 1
-            rows.append(_lines(folder / "killed.jsonl"))
+            rows.append(lines_in(folder / "killed.jsonl"))
         _classify(folder, "killed.jsonl").wait()
         same = (folder / "whole.jsonl").read_bytes() == (folder / "killed.jsonl").read_bytes()
     print(
@@ -52,30 +52,10 @@ def main() -> int:
     return 0 if same and kills == given.kills else 1
 
 
-def _lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def _write(path: Path, count: int) -> None:
-    from nlp.corpus import load_corpus
-
-    rows = [{"id": s.id, "text": s.text, "context": s.context, "role": s.role} for s in load_corpus()[:count]]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-
 def _classify(folder: Path, out: str) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "cli",
-        "classify",
-        "--input",
-        str(folder / "items.jsonl"),
-        "--out",
-        str(folder / out),
-    ]
+    command = [*classify_command(folder, out), "--classifier", "fast", "--no-cache", "--quiet"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    return subprocess.Popen([*command, "--classifier", "fast", "--no-cache", "--quiet"], env=environment)
+    return subprocess.Popen(command, env=environment)
 
 
 if __name__ == "__main__":
