@@ -89,7 +89,10 @@ def write_visit(writer: WarcWriter, capture: PageCapture) -> None:
 
 
 def captures_from_warc(path: Path, *, start: int = 0) -> Iterator[PageCapture]:
-    """The captures of a WARC file that chorus wrote (from a byte offset on), equal to what ``visit`` returned for them."""
+    """The captures of a WARC file that chorus wrote (from a byte offset on), equal to what ``visit`` returned for them.
+
+    One whose records can no longer be read is a failed visit.
+    """
     for record in read_records(path, frozenset({"resource"}), start=start):
         if (record.uri or "").startswith(f"{PREFIX}visit:"):
             yield _capture(path.parent, json.loads(record.payload))
@@ -100,11 +103,14 @@ def _capture(directory: Path, row: dict[str, Any]) -> PageCapture:
     values = {name: value for name, value in row.items() if name in known}
     for name in _EVIDENCE:
         values[name] = Evidence(**values[name]) if values.get(name) else None
-    values["parts"] = tuple(_part(directory, part) for part in values.get("parts", ()))
+    rows = values.pop("parts", ())
     capture = PageCapture(**values)
-    if capture.dom is None:
-        return capture
-    return replace(capture, html=_read(directory, capture.dom).decode("utf-8", "replace"))
+    try:
+        parts = tuple(_part(directory, part) for part in rows)
+        html = None if capture.dom is None else _read(directory, capture.dom).decode("utf-8", "replace")
+    except ValueError as error:
+        return replace(capture, error=f"damaged since: {error}")
+    return replace(capture, parts=parts, html=html)
 
 
 def _part(directory: Path, row: dict[str, Any]) -> Part:

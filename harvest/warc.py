@@ -29,6 +29,12 @@ MAX_FILE_BYTES = 1_000_000_000
 #: Payloads smaller than this are written again rather than as a revisit, which would take as much room.
 MIN_REVISIT_BYTES = 256
 
+#: How a gzip member begins (RFC 1952: its magic number, and deflate), zlib's sign for one, and how a record begins in it.
+_MEMBER, _GZIP, _RECORD = b"\x1f\x8b\x08", 31, b"WARC/"
+
+#: Bytes searched for it at a time, and bytes of it that are looked into.
+SEARCHED, SEARCHED_IN = 1 << 20, 512
+
 
 def utc_now() -> str:
     """This moment, to the second, as WARC-Date wants it."""
@@ -233,19 +239,26 @@ class WarcRecord:
 
 
 def read_records(path: Path, types: frozenset[str] | None = None, *, start: int = 0) -> Iterator[WarcRecord]:
-    """Records of a file, in order, from a byte offset on; a torn tail ends it quietly.
+    """Records of a file, in order, from a byte offset on; those that are damaged are left out, and a torn tail ends it quietly.
 
     ``types`` limits whose payload is read and yielded.
     """
+    at: int | None = start
     with path.open("rb") as stream:
-        stream.seek(start)
-        records = ArchiveIterator(stream)
-        try:
-            for record in records:
-                if types is None or record.rec_type in types:
-                    yield _record(record, records.get_record_offset)
-        except (ArchiveLoadFailed, EOFError, zlib.error):
-            return
+        while at is not None:
+            stream.seek(at)
+            records = ArchiveIterator(stream)
+            try:
+                for record in records:
+                    found = None
+                    if types is None or record.rec_type in types:
+                        found = _record(record, records.get_record_offset)
+                    at = records.get_record_offset()
+                    if found is not None:
+                        yield found
+                return
+            except (ArchiveLoadFailed, EOFError, zlib.error):
+                at = _next_record(stream, at + 1)
 
 
 def read_record(path: Path, offset: int) -> WarcRecord:
@@ -278,27 +291,38 @@ def _record(record: Any, offset: Callable[[], int]) -> WarcRecord:
     )
 
 
-def heal(path: Path, start: int = 0) -> int:
-    """Cut off what an interrupted write left at the end of a file. Returns how many bytes were cut.
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """Bytes that were cut off the end of a file, and the offset from which on it is damaged in its midst (``None``: nowhere)."""
 
-    A gzip member whose end and checksum are there was written whole; anything behind the last such member goes. ``start``
+    cut: int
+    damaged: int | None = None
+
+
+def heal(path: Path, start: int = 0) -> Healed:
+    """Cut off what an interrupted write left at the end of a file.
+
+    A gzip member whose end and checksum are there was written whole; anything behind the last such member goes. Where whole
+    members follow behind one that is not, no write was interrupted but the file was damaged later: nothing is cut then. ``start``
     is an offset up to which the file is known to be whole.
     """
     with path.open("r+b") as stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(start)
-        good = start + _end_of_whole_members(stream)
+        good = start + _length_of_whole_members(stream)
+        if good < size and _whole_record_behind(stream, good):
+            return Healed(0, good)
         if good < size:
             stream.truncate(good)
             os.fsync(stream.fileno())
-    return size - good
+    return Healed(size - good)
 
 
-def _end_of_whole_members(stream: IO[bytes]) -> int:
-    """Offset behind the last whole gzip member."""
-    good, rest = 0, b""
-    while True:
-        member = zlib.decompressobj(wbits=31)
+def _length_of_whole_members(stream: IO[bytes], most: int | None = None) -> int:
+    """Bytes from here to the end of the last whole gzip member, or of the one numbered ``most`` (from 1)."""
+    good, rest, count = 0, b"", 0
+    while count != most:
+        member = zlib.decompressobj(wbits=_GZIP)
         length = 0
         while not member.eof:
             block = rest or stream.read(1 << 16)
@@ -312,6 +336,43 @@ def _end_of_whole_members(stream: IO[bytes]) -> int:
             length += len(block) - len(member.unused_data)
         rest = member.unused_data
         good += length
+        count += 1
+    return good
+
+
+def _whole_record_behind(stream: IO[bytes], damaged: int) -> bool:
+    """Whether a whole record lies behind one that is not."""
+    at = _next_record(stream, damaged + 1)
+    while at is not None:
+        stream.seek(at)
+        if _length_of_whole_members(stream, most=1):
+            return True
+        at = _next_record(stream, at + 1)
+    return False
+
+
+def _next_record(stream: IO[bytes], at: int) -> int | None:
+    """Offset of the first gzip member, from ``at`` on, that opens a record; ``None`` if there is none."""
+    stream.seek(at)
+    block = stream.read(SEARCHED)
+    while block:
+        found = block.find(_MEMBER)
+        while found >= 0:
+            stream.seek(at + found)
+            if _opens_record(stream.read(SEARCHED_IN)):
+                return at + found
+            found = block.find(_MEMBER, found + 1)
+        at += len(block) - (len(_MEMBER) - 1) if len(block) == SEARCHED else len(block)
+        stream.seek(at)
+        block = stream.read(SEARCHED)
+    return None
+
+
+def _opens_record(data: bytes) -> bool:
+    try:
+        return zlib.decompressobj(wbits=_GZIP).decompress(data, len(_RECORD)) == _RECORD
+    except zlib.error:
+        return False
 
 
 @dataclass(slots=True)
@@ -331,12 +392,20 @@ class FileCheck:
 def check_file(path: Path) -> FileCheck:
     """Recompute every digest of a file; see that requests and responses come in pairs and that lengths are true."""
     check = FileCheck()
+    at: int | None = 0
     with path.open("rb") as stream:
-        try:
-            for record in (records := ArchiveIterator(stream, check_digests=True)):
-                _check_record(record, records.get_record_offset, check)
-        except (ArchiveLoadFailed, EOFError, zlib.error) as error:
-            check.problems.append(f"cannot be read beyond record {len(check.digests)}: {error}")
+        while at is not None:
+            stream.seek(at)
+            try:
+                for record in (records := ArchiveIterator(stream, check_digests=True)):
+                    _check_record(record, records.get_record_offset, check)
+                    at = records.get_record_offset()
+                break
+            except (ArchiveLoadFailed, EOFError, zlib.error):
+                stream.seek(at)
+                good = at + _length_of_whole_members(stream, most=1)
+                at = _next_record(stream, good + 1)
+                check.problems.append(f"offset {good}: damaged" + ("" if at else ", nothing can be read from here on"))
     for offset in check.waiting.values():
         check.problems.append(f"offset {offset}: the response's request is missing")
     return check

@@ -12,7 +12,7 @@ import pytest
 
 from harvest.session import HarvestOptions, harvest_urls
 from harvest.visit import PageCapture, captures_from_warc
-from harvest.warc import check_file, heal, read_record, read_records
+from harvest.warc import Healed, check_file, heal, read_record, read_records
 from tests.site import HardCases
 
 pytestmark = pytest.mark.browser
@@ -201,10 +201,28 @@ def test_a_torn_tail_is_cut_off_and_the_rest_stays(session: tuple[Path, object],
     records = len(list(read_records(copy)))
     with copy.open("ab") as stream:
         stream.write(warcs(directory)[0].read_bytes()[:200])
-    assert heal(copy) == 200
+    assert heal(copy) == Healed(200)
     assert copy.stat().st_size == whole
     with copy.open("r+b") as stream:
         stream.truncate(whole - 10)
-    assert heal(copy) > 0
+    assert heal(copy).cut > 0
     assert len(list(read_records(copy))) == records - 1
-    assert heal(copy) == 0
+    assert heal(copy) == Healed(0)
+
+
+def test_a_file_damaged_in_its_midst_is_left_whole_and_read_around_the_damage(
+    session: tuple[Path, object], tmp_path: Path
+) -> None:
+    directory, _ = session
+    copy = tmp_path / "damaged.warc.gz"
+    shutil.copy(warcs(directory)[0], copy)
+    records = list(read_records(copy))
+    hurt, size = records[len(records) // 2], copy.stat().st_size
+    with copy.open("r+b") as stream:
+        stream.seek(hurt.offset + 30)
+        stream.write(bytes(40))
+    assert heal(copy) == Healed(0, hurt.offset)
+    assert copy.stat().st_size == size
+    left = [r.record_id for r in read_records(copy)]
+    assert left == [r.record_id for r in records if r is not hurt]
+    assert check_file(copy).problems

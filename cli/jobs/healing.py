@@ -11,6 +11,7 @@ from cli.output import note
 from store.records import ArchiveError, ModelUnavailable
 
 if TYPE_CHECKING:
+    from harvest.warc import Healed
     from store.archive import Archive
     from store.tables import Tables
 
@@ -50,9 +51,7 @@ def heal(
 
     healed = 0
     for warc, start in archive.warcs_to_ingest():
-        cut = heal_warc(warc, start)
-        if cut:
-            note(f"{warc.name}: an interrupted write was cut off ({cut} bytes)", quiet=quiet)
+        tell_of_healing(warc, heal_warc(warc, start), quiet)
         items = [item for item in captures_of(warc, start) if not tables.has_visit(item.visit.visit_id)]
         commit(tables, items)
         for item in items:
@@ -62,6 +61,16 @@ def heal(
         note(f"{healed} pages of an interrupted run were taken up from the WARC files", quiet=quiet)
     archive.mark_ingested()
     return healed
+
+
+def tell_of_healing(warc: Path, healed: Healed, quiet: bool) -> None:
+    """Say what was cut off a file, and where it is damaged."""
+    if healed.cut:
+        note(f"{warc.name}: an interrupted write was cut off ({healed.cut} bytes)", quiet=quiet)
+    if healed.damaged is not None:
+        note(
+            f"{warc.name}: damaged at byte {healed.damaged}; the records behind it are read (chorus verify tells more)"
+        )
 
 
 def captures_of(warc: Path, start: int = 0) -> Iterator[Ingested]:

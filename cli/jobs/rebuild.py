@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.jobs.healing import captures_of, commit
+from cli.jobs.healing import captures_of, commit, tell_of_healing
 from cli.jobs.ingest import Ingested
 from cli.output import Progress, note
 
@@ -74,7 +74,7 @@ def replace_tables(
     index_new(new, quiet)
     after = {name: _keys(new, name) for name in KEYS}
     (fresh / STATE_FILE).unlink(missing_ok=True)
-    archive.swap_tables(fresh)
+    archive.swap_tables()
     archive.mark_ingested()
     return [_row(name, before[name], after[name]) for name in KEYS]
 
@@ -122,7 +122,7 @@ def _read_everything(
 
     files = archive.warcs()
     for warc in files:
-        heal_warc(warc)
+        tell_of_healing(warc, heal_warc(warc), quiet)
     todo = [warc for warc in files if done.get(warc.name) != warc.stat().st_size]
     if done:
         note(f"{len(files) - len(todo)} of {len(files)} WARC files were read by an interrupted rebuild", quiet=quiet)
