@@ -1,10 +1,11 @@
 """Finding someone's words in an archived payload, whatever they are wrapped in, and taking them out of it.
 
 A comment lies in an archive many times: in the page as it came, in the page as rendered, in answers of APIs, in feeds, as an
-excerpt in the margin of other pages. What they have in common are the letters. So a payload is looked at in several *views*
-(tags left out and entities decoded; escapes of JSON undone before that; entities undone twice), each of which knows where in
-the payload its letters stand; whitespace counts in none. What is found is cut out in place: tags and everything else stay as
-they were, so that the page still replays and its thread keeps its shape.
+excerpt in the margin of other pages or in attributes of a page's head. What they have in common are the letters. So a payload is
+looked at in several *views* (tags left out and entities decoded; what stands inside tags and comments; escapes of JSON undone
+before that; entities undone twice), each of which knows where in the payload its letters stand; whitespace counts in none. What
+is found is cut out in place: tags and everything else stay as they were, so that the page still replays and its thread keeps
+its shape.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import json
 import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from html.entities import codepoint2name
+from unicodedata import normalize
 
 __all__ = ["MARK", "Erasure", "Words", "avatar_hashes", "decoded", "encoded"]
 
@@ -40,6 +43,10 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]
 _BLANK = r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+"
 _MARKUP = re.compile(rf"<!\[CDATA\[|\]\]>|<[/!?A-Za-z][^<>]*>|{_ENTITY.pattern}|{_BLANK}", re.DOTALL)
 _SPACE = re.compile(_BLANK)
+_BETWEEN_TAGS = re.compile(rf"(?:^|>)[^<>]*(?:<|$)|{_ENTITY.pattern}|{_BLANK}")
+
+#: A letter with its accents apart from it, as some systems write it.
+_APART = re.compile(r"\w[\u0300-\u036f]+")
 
 #: Letters that sites and extractors write in more than one way; one for one.
 _FOLD = {
@@ -47,6 +54,15 @@ _FOLD = {
     **dict.fromkeys(map(ord, "\x93\x94\u201c\u201d\u2033"), '"'),
     **dict.fromkeys(map(ord, "\x96\x97\u2010\u2011\u2012\u2013\u2014"), "-"),
 }
+
+#: How bytes that are no letters of an encoding are kept in a text.
+_ESCAPED = "surrogateescape"
+
+#: Byte order marks; encodings in which the mark is a letter like others, so that it comes back.
+_MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+
+#: Where a page names its encoding, and the bytes from its start within which HTML has it do so.
+_CHARSET, SNIFFED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9_.:-]{2,40})"""), 1024
 
 #: A hashed mail address in the address of a picture (Gravatar, Libravatar: MD5 or SHA-256 in hex).
 _AVATAR = re.compile(r"avatar/([0-9a-fA-F]{64}|[0-9a-fA-F]{32})\b")
@@ -107,25 +123,40 @@ def _bare(piece: str) -> str:
     return _SPACE.sub("", html.unescape(piece)) if piece.startswith("&") else ""
 
 
+def _apart(piece: str) -> str:
+    """What is left of an entity or whitespace in a tag; a mark of its end for what stands between two tags."""
+    return _bare(piece) if piece.startswith("&") or _SPACE.fullmatch(piece) else "<"
+
+
 def _views(raw: str) -> Iterator[_View]:
+    for view in _unwrapped(raw):
+        yield _letters(view)
+        if "<" in view.text:
+            yield _letters(view, _BETWEEN_TAGS, _apart)
+
+
+def _unwrapped(raw: str) -> Iterator[_View]:
+    """The payload, and what its strings and entities stand for."""
     base = _plain_view(raw)
-    yield _letters(base)
+    yield base
     if "\\" in raw:
         once = _through(base, _ESCAPE, _unescape)
-        yield _letters(once)
+        yield once
         if "\\\\" in raw:  # JSON in a string of a script
-            yield _letters(_through(once, _ESCAPE, _unescape))
+            yield _through(once, _ESCAPE, _unescape)
     if "&lt;" in raw or "&#" in raw or "&amp;" in raw:
-        yield _letters(_through(base, _ENTITY, html.unescape))
+        yield _through(base, _ENTITY, html.unescape)
 
 
-def _letters(view: _View) -> _View:
-    found = _through(view, _MARKUP, _bare)
+def _letters(view: _View, left_out: re.Pattern[str] = _MARKUP, put: Callable[[str], str] = _bare) -> _View:
+    found = _through(view, left_out, put)
+    if _APART.search(found.text):
+        found = _through(found, _APART, partial(normalize, "NFC"))
     return _View(found.text.translate(_FOLD), found.starts, found.ends)
 
 
 def _squeezed(text: str) -> str:
-    return _SPACE.sub("", text).translate(_FOLD)
+    return normalize("NFC", _SPACE.sub("", text)).translate(_FOLD)
 
 
 @dataclass(frozen=True)
@@ -149,7 +180,7 @@ class Words:
     @cached_property
     def keys(self) -> tuple[bytes, ...]:
         """Words that no wrapping changes: the first ones and the longest ones."""
-        words = list(dict.fromkeys(re.findall(r"[A-Za-z]{5,}", self.text)))
+        words = list(dict.fromkeys(re.findall(r"[A-Za-z]{5,}", normalize("NFC", self.text))))
         chosen = [*words[: KEYS // 2], *sorted(words, key=len, reverse=True)[: KEYS // 2]]
         return tuple(word.encode() for word in dict.fromkeys(chosen))
 
@@ -243,8 +274,9 @@ class Erasure:
     pages: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
 
-    def may_touch(self, data: bytes) -> bool:
+    def may_touch(self, text: str) -> bool:
         """False only where nothing that is to go can be."""
+        data = text.encode("utf-8", _ESCAPED)
         if any(value.encode() in data for value in self.hashes):
             return True
         parts = (*self.names, *map(_host, self.urls), *map(_path, self.pages))
@@ -256,7 +288,7 @@ class Erasure:
         """The payload without it, and how often entries were found in it, whole or in part."""
         edits: list[tuple[int, int, str]] = []
         found = 0
-        data = raw.encode("utf-8", "surrogateescape")
+        data = raw.encode("utf-8", _ESCAPED)
         present = [words for words in self.words if words.may_be_in(data)]
         for view in _views(raw) if present else ():
             for words in present:
@@ -320,7 +352,7 @@ def _forms(value: str) -> tuple[str, ...]:
 
 
 def _name_pattern(name: str) -> re.Pattern[str]:
-    parts = ["".join(map(_letter, part)) for part in name.split()]
+    parts = ["".join(map(_letter, part)) for part in normalize("NFC", name).split()]
     body = r"(?:\s|&nbsp;|&#160;)+".join(parts)
     if len(parts) > 1:
         return re.compile(rf"(?<!\w){body}(?!\w)")
@@ -336,6 +368,7 @@ def _letter(letter: str) -> str:
         number = ord(one)
         forms += [re.escape(one), rf"&#0*{number};", rf"&#[xX]0*(?i:{number:x});", rf"\\u(?i:{number:04x})"]
         forms += [f"&{codepoint2name[number]};"] if number in codepoint2name else []
+        forms += [re.escape(normalize("NFD", one))] if normalize("NFD", one) != one else []
     return f"(?:{'|'.join(forms)})"
 
 
@@ -367,23 +400,30 @@ def _edited(raw: str, edits: Sequence[tuple[int, int, str]]) -> str:
     return "".join([*parts, raw[at:]]) if edits else raw
 
 
-def decoded(data: bytes) -> tuple[str, str]:
-    """A payload as text, and the encoding that gives the same bytes again."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16-le" if data.startswith(b"\xff\xfe") else "utf-16-be"
-        try:
-            return data.decode(encoding), encoding
-        except UnicodeDecodeError:
-            pass
-    try:
-        return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        return data.decode("latin-1"), "latin-1"
+def decoded(data: bytes, declared: str | None = None) -> tuple[str, str]:
+    """A payload as text, and the encoding that gives the same bytes again: the one of its byte order mark, UTF-8 if it is that,
+    the ``declared`` one, the one that the page itself names, or UTF-8 with flaws; else Latin-1, in which everything is text."""
+    marked = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
+    for encoding in (marked, "utf-8", declared, _named_in(data)):
+        with suppress(LookupError, UnicodeError, ValueError):  # no such encoding, or not this one
+            text = data.decode(encoding or "ascii")
+            if text.encode(encoding or "ascii") == data:
+                return text, encoding or "ascii"
+    flawed = data.decode("utf-8", _ESCAPED)
+    others = sum(not letter.isascii() for letter in flawed)
+    if 2 * sum("\udc80" <= letter <= "\udcff" for letter in flawed) < others:
+        return flawed, "utf-8"
+    return data.decode("latin-1"), "latin-1"
+
+
+def _named_in(data: bytes) -> str | None:
+    found = _CHARSET.search(data[:SNIFFED])
+    return found.group(1).decode("ascii") if found else None
 
 
 def encoded(text: str, encoding: str) -> bytes:
     """The inverse of ``decoded``."""
-    return text.encode(encoding)
+    return text.encode(encoding, _ESCAPED)
 
 
 def avatar_hashes(raw: str, words: Words) -> set[str]:

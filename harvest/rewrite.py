@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ REDACTED = "Chorus-Redacted"
 
 #: Media types (or ends or starts of such) that are text.
 _TEXT = ("text/", "json", "xml", "javascript", "ecmascript", "x-www-form-urlencoded")
+
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)")
 
 #: Records of chorus that show a page as a picture, by the kinds that their addresses name.
 _PICTURES = ("view", "screenshot")
@@ -136,8 +139,8 @@ class Course:
             record.headers.replace_header("WARC-Payload-Digest", new)
             return "moved", b""
         body, redacted = record.body, False
-        if record.is_text and self.erasure.may_touch(body):
-            text, encoding = decoded(body)
+        text, encoding = decoded(body, record.charset) if record.is_text else ("", "")
+        if text and self.erasure.may_touch(text):
             less, found = self.erasure.apply(text)
             redacted = less != text
             if redacted:
@@ -228,6 +231,12 @@ class _Read:
         http = self.record.http_headers
         declared = http.get_header("Content-Type") if http is not None else self.header("Content-Type")
         return (declared or "").lower()
+
+    @property
+    def charset(self) -> str | None:
+        """The encoding that it was declared in."""
+        found = _CHARSET.search(self.media_type)
+        return found.group(1) if found else None
 
     @property
     def is_text(self) -> bool:

@@ -8,6 +8,7 @@ import shutil
 import tomllib
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -108,7 +109,9 @@ class Archive:
                 f"{path}: written by a newer chorus (schema {schema}, this one reads {SCHEMA_VERSION})",
                 hint="update chorus",
             )
-        return cls(path)
+        archive = cls(path)
+        archive.put_tables_in_place()
+        return archive
 
     def warcs(self) -> list[Path]:
         """All WARC files, oldest first (their names begin with the time)."""
@@ -140,14 +143,36 @@ class Archive:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def swap_tables(self, fresh: Path) -> None:
-        """Put the tables in ``fresh`` in the place of the old ones, which are removed last."""
-        old = self.root / "tables.old"
-        shutil.rmtree(old, ignore_errors=True)
+    @property
+    def _fresh_tables(self) -> Path:
+        return self.root / "tables.new"
+
+    @property
+    def old_tables(self) -> Path:
+        """Tables that others have replaced, for as long as it takes to remove them."""
+        return self.root / "tables.old"
+
+    def swap_tables(self) -> None:
+        """Put the whole tables that lie in ``tables.new`` in the place of the old ones, which are removed last."""
+        self.remove_old_tables()
         if self.tables_dir.exists():
-            self.tables_dir.rename(old)
-        fresh.rename(self.tables_dir)
-        shutil.rmtree(old, ignore_errors=True)
+            self.tables_dir.rename(self.old_tables)
+        self.put_tables_in_place()
+        self.remove_old_tables()
+
+    def put_tables_in_place(self) -> None:
+        """Where a swap was stopped between its two renames, do the second. Whoever comes first does it, locked or not."""
+        if self.tables_dir.exists() or not self.old_tables.exists():
+            return
+        for tables in (self._fresh_tables, self.old_tables):
+            with suppress(OSError):
+                tables.rename(self.tables_dir)
+                return
+
+    def remove_old_tables(self) -> None:
+        """Remove what a swap leaves behind, if it was stopped before it did so itself. For holders of the lock."""
+        if self.tables_dir.exists():
+            shutil.rmtree(self.old_tables, ignore_errors=True)
 
 
 def _description() -> str:

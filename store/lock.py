@@ -11,13 +11,17 @@ from contextlib import contextmanager
 
 from store.archive import Archive
 from store.errors import ArchiveLocked
+from store.redactions import READY_FILE, finish_rewrite
 
 LOCK_FILE = ".lock"
 
 
 @contextmanager
 def write_lock(archive: Archive, command: str) -> Iterator[None]:
-    """Hold the archive's lock; raises ``ArchiveLocked``, naming the holder, if another process has it."""
+    """Hold the archive's lock; raises ``ArchiveLocked``, naming the holder, if another process has it.
+
+    What its last holder was stopped in, files half replaced by others, is done to the end first.
+    """
     descriptor = os.open(archive.root / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
@@ -30,9 +34,17 @@ def write_lock(archive: Archive, command: str) -> Iterator[None]:
         os.pwrite(
             descriptor, json.dumps({"command": command, "pid": os.getpid(), "host": socket.gethostname()}).encode(), 0
         )
+        if is_unfinished(archive):
+            archive.remove_old_tables()
+            finish_rewrite(archive)
         yield
     finally:
         os.close(descriptor)  # the file stays: removing it would let two processes lock two files of one name
+
+
+def is_unfinished(archive: Archive) -> bool:
+    """Whether a writer was stopped, or is just now, while it replaced files by others."""
+    return archive.old_tables.exists() or (archive.root / READY_FILE).exists()
 
 
 def _holder(descriptor: int) -> str:

@@ -10,13 +10,21 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from store.archive import Archive
+from store.archive import Archive, write_atomically
 
 LOG_FILE = "redactions.jsonl"
+
+#: A rewrite that is ready and must now be done to its end: the line for the log, and the WARC files to be replaced.
+READY_FILE = "redaction.ready.json"
+
+#: What is added to a WARC file's name for the one that will replace it.
+FRESH = ".redacted"
 
 
 def selector_key(archive: Archive, scope: str, value: str) -> str:
@@ -30,6 +38,34 @@ def log_redaction(archive: Archive, row: Mapping[str, Any]) -> None:
         stream.write(json.dumps(row, ensure_ascii=True).encode() + b"\n")
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def fresh_file(archive: Archive, name: str) -> Path:
+    """Where the file that will replace the WARC file ``name`` is written: beside it, on the same disk, wherever a link leads."""
+    place = (archive.warc_dir / name).resolve()
+    return place.with_name(place.name + FRESH)
+
+
+def replace_files(archive: Archive, names: Sequence[str], row: Mapping[str, Any]) -> None:
+    """Replace WARC files by those in their ``fresh_file`` and log it, all or nothing: what is stopped midway is done to its end
+    by the next one who writes to the archive."""
+    write_atomically(archive.root / READY_FILE, json.dumps({"row": dict(row), "files": list(names)}).encode())
+    finish_rewrite(archive)
+
+
+def finish_rewrite(archive: Archive) -> None:
+    """Do what ``replace_files`` was stopped in, if it was. For holders of the lock."""
+    place = archive.root / READY_FILE
+    try:
+        ready = json.loads(place.read_bytes())
+    except FileNotFoundError:
+        return
+    archive.unmark_ingested(ready["files"])  # else a later run would take a new file for a torn old one
+    for name in ready["files"]:
+        with suppress(FileNotFoundError):  # replaced before
+            fresh_file(archive, name).replace((archive.warc_dir / name).resolve())
+    log_redaction(archive, ready["row"])
+    place.unlink()
 
 
 @dataclass(frozen=True, slots=True)

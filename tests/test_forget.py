@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
@@ -59,6 +60,30 @@ def test_a_text_is_found_in_every_wrapping_and_the_wrapping_stays(raw: str) -> N
     assert less.count("<p>") == (before + raw).count("<p>")
     if raw.startswith("{"):
         json.loads(less.removeprefix(before).removesuffix(after))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f'<meta name="description" content="{html.escape(TEXT)}"><p>x</p>',
+        f"<a title='{html.escape(TEXT)[:70]}…'>x</a>",
+        f"<!-- {TEXT} --><p>y</p>",
+        json.dumps({"html": f'<img alt="{html.escape(TEXT)}">'}),
+        html.escape(f'<img alt="{html.escape(TEXT)}">'),
+    ],
+)
+def test_a_text_in_a_tag_or_a_comment_goes_and_the_tag_stays(raw: str) -> None:
+    less = without(f"<p>Others wrote</p>{raw}<p>this.</p>")
+    assert not re.search(r"goats|for nine", less)
+    assert MARK in less and less.startswith("<p>Others wrote</p>") and less.endswith("<p>this.</p>")
+    assert sorted(re.findall("[<>=]|&[lg]t;", less)) == sorted(re.findall("[<>=]|&[lg]t;", f"<p></p>{raw}<p></p>"))
+
+
+def test_letters_with_their_accents_apart_are_the_same_letters() -> None:
+    text = "Déjà vu: the señor’s jalapeños were naïve, and so was my résumé."
+    assert without(f"<p>{normalize('NFD', text)}</p>", Words(text)) == f"<p>{MARK}</p>"
+    assert without(f"<p>{text}</p>", Words(normalize("NFD", text))) == f"<p>{MARK}</p>"
+    assert Erasure(names=("André",)).apply(f"<b>{normalize('NFD', 'André')}</b>")[0] == "<b></b>"
 
 
 def test_an_excerpt_goes_and_a_common_phrase_stays() -> None:
@@ -132,14 +157,23 @@ def test_the_hash_of_the_mail_address_is_found_beside_the_words() -> None:
     assert Erasure(hashes=(other,)).apply(f"avatar/{other} avatar/{one}")[0] == f"avatar/{'0' * 32} avatar/{one}"
 
 
-def test_payloads_in_any_encoding_come_back_as_they_were() -> None:
-    for data in (
-        "Füße".encode(),
-        "Füße".encode("latin-1"),
-        b"\xff\xfe" + "Füße".encode("utf-16-le"),
-        bytes(range(256)),
-    ):
-        assert encoded(*decoded(data)) == data
+@pytest.mark.parametrize(
+    ("data", "declared", "text"),
+    [
+        ("Füße".encode(), None, "Füße"),
+        ("Füße".encode("latin-1"), None, "Füße"),
+        (b"\xff\xfe" + "Füße".encode("utf-16-le"), None, "\ufeffFüße"),
+        ("Привет".encode("cp1251"), "windows-1251", "Привет"),
+        ('<meta charset="koi8-r">Привет'.encode("koi8-r"), None, '<meta charset="koi8-r">Привет'),
+        ("日本語".encode("shift_jis"), "Shift_JIS", "日本語"),
+        ("Füße, größer".encode() + b"\xff", "utf-8", "Füße, größer\udcff"),
+        ("Füße".encode("latin-1"), "no-such-encoding", "Füße"),
+        (bytes(range(256)), None, bytes(range(256)).decode("latin-1")),
+    ],
+)
+def test_payloads_in_any_encoding_come_back_as_they_were(data: bytes, declared: str | None, text: str) -> None:
+    assert decoded(data, declared)[0] == text
+    assert encoded(*decoded(data, declared)) == data
 
 
 def test_the_words_of_others_are_never_lost_to_chance() -> None:
@@ -214,6 +248,25 @@ def test_a_file_is_written_again_without_it_and_is_still_sound(warc: Path) -> No
     assert capture.screenshot is None and capture.html and MARK in capture.html
     thread = extract(capture.html, url="https://blog.example/goats/", captured_at=NOW)
     assert [(c.author, c.state) for c in thread.comments] == [(None, "deleted"), ("Ada", "visible")]
+
+
+def test_a_record_in_another_encoding_is_read_in_it(tmp_path: Path) -> None:
+    text = "Наши козы очень терпеливы, что бы ни говорили о них соседи."
+    writer = WarcWriter(tmp_path, {"software": "test"})
+    writer.begin_page()
+    body = f"<p>{text}</p><p>ещё</p>".encode("cp1251")
+    headers = [("Content-Type", "text/html; charset=windows-1251"), ("Content-Length", str(len(body)))]
+    writer.exchange(
+        "https://blog.example/",
+        HttpMessage("HTTP/1.1 200 OK", headers, io.BytesIO(body)),
+        HttpMessage("GET / HTTP/1.1", [("Host", "blog.example")]),
+        date=NOW,
+    )
+    writer.close()
+    target = tmp_path / "again.warc.gz"
+    assert Course("r1", Erasure(words=(Words(text),))).without(next(tmp_path.glob("chorus*.gz")), target)
+    [response] = read_records(target, frozenset({"response"}))
+    assert response.payload == f"<p>{MARK}</p><p>ещё</p>".encode("cp1251")
 
 
 def test_what_is_not_concerned_stays_byte_for_byte(warc: Path) -> None:
@@ -339,6 +392,51 @@ def test_a_page_is_gone_with_its_thread(archive: Path) -> None:
     assert not re.search(rb"cheese|eaten by the dog|patient|Ada", everything(archive))
     assert Tables.open(Archive.open(archive)).threads() == []
     assert main(["forget", "--url", "https://blog.example/goats/", "--yes", "-a", str(archive), "-q"]) == 5
+
+
+@pytest.mark.model
+def test_a_page_that_comes_back_is_erased_again(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget(archive, ForgetRequest(url="https://blog.example/goats/"), quiet=True)
+    main(["import", str(tmp_path / "page.html"), "--url", "https://blog.example/goats/", "-a", str(archive)])
+    assert "3 entries and 1 pages that were erased are in the archive again" in capsys.readouterr().err
+    forget(archive, ForgetRequest(again=True), quiet=True)
+    assert not re.search(rb"cheese|eaten by the dog|patient|blog.example/goats", everything(archive))
+
+
+@pytest.mark.model
+def test_a_stop_between_the_files_is_made_up_for(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step at which files or directories change places, stopped before it."""
+    real, linked = Path.replace, archive.parent / "elsewhere"
+    linked.mkdir()
+    (warc,) = Archive.open(archive).warcs()
+    warc.rename(linked / warc.name)
+    warc.symlink_to(linked / warc.name)
+    stops = 0
+    for move, step in (("replace", ".redacted"), ("rename", "tables"), ("rename", "tables.new")):
+        original = getattr(Path, move)
+
+        def stop(self: Path, target: Any, *, step: str = step, original: Any = original) -> Any:
+            if self.name == step or (self.name.endswith(step) and step.startswith(".")):
+                raise KeyboardInterrupt
+            return original(self, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, move, stop)
+            with pytest.raises(KeyboardInterrupt):
+                forget(archive, ForgetRequest(author="Jo Brandvold"), quiet=True)
+        stops += 1
+    assert stops == 3 and Path.replace is real
+    assert Tables.open(Archive.open(archive)).threads()
+    assert main(["forget", "--author", "Jo Brandvold", "--yes", "-a", str(archive), "-q"]) in (0, 5)
+    assert not re.search(rb"cheese|Brandvold", everything(archive) + gzip.decompress((linked / warc.name).read_bytes()))
+    assert warc.is_symlink()
+    assert {path.name for path in archive.iterdir()} >= {"tables", "redactions.jsonl"}
+    assert not any((archive / name).exists() for name in ("tables.old", "tables.new", "redaction.ready.json"))
+    rows = [json.loads(line) for line in (archive / "redactions.jsonl").read_text().splitlines()]
+    assert rows[0]["records"]
+    assert [e.author for e in Tables.open(Archive.open(archive)).iter_entries()] == [None, None, "Ada"]
 
 
 @pytest.mark.model

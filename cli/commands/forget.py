@@ -53,8 +53,8 @@ def forget(
 
     Texts and names are cut out of every record that holds them, the rest of the page stays; pictures that show them go. The
     tables are made anew from that. redactions.jsonl tells which records were touched, and never what stood there. Copies
-    elsewhere (WACZ files, exports, back-ups) are not reached, nor is text in attributes and comments of HTML; a later harvest may
-    bring it back: --again. Make a copy of the archive first.
+    elsewhere (WACZ files, exports, back-ups) are not reached; a later harvest may bring it back: --again. Make a copy of the
+    archive first.
     """
     from cli.jobs.forget import ForgetRequest, plan_forget
     from cli.jobs.forget import forget as erase

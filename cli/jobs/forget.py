@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from urllib.parse import urldefrag, urlsplit
 
 from cli.clock import now
 from cli.output import Progress, note
-from store.records import Entry, NothingFound, UsageError
+from store.records import ArchiveError, Entry, NothingFound, UsageError
 
 if TYPE_CHECKING:
     from harvest.redact import Erasure, Words
@@ -27,7 +28,19 @@ if TYPE_CHECKING:
 
 #: What an archive is made of; anything else in its directory was made from these and can be made again.
 OWN = frozenset(
-    {"chorus.toml", "warc", "tables", "runs", "annotations", "redactions.jsonl", "frontier.db", "payloads.db"}
+    {
+        "chorus.toml",
+        "warc",
+        "tables",
+        "tables.old",
+        "tables.new",
+        "runs",
+        "annotations",
+        "redactions.jsonl",
+        "redaction.ready.json",
+        "frontier.db",
+        "payloads.db",
+    }
 )
 
 #: Endings of files that hold an archive's texts packed.
@@ -92,10 +105,15 @@ class Chosen:
 def plan_forget(path: Path, request: ForgetRequest) -> Chosen:
     """What would go. Raises ``NothingFound`` if nothing would."""
     from store.archive import Archive
+    from store.errors import ArchiveLocked
+    from store.lock import is_unfinished, write_lock
     from store.tables import Tables
 
     request.scope  # noqa: B018  # raises
     archive = Archive.open(path)
+    if is_unfinished(archive):  # which may be all that there is to do
+        with suppress(ArchiveLocked), write_lock(archive, "forget"):
+            pass
     return _choose(archive, Tables.open(archive), request)
 
 
@@ -116,18 +134,14 @@ def forget(path: Path, request: ForgetRequest, *, quiet: bool = False) -> list[d
         with RunRecorder(archive, "forget", parameters={"scope": request.scope}) as run:
             texts = _texts(tables, chosen)
             course = _course(archive, tables, chosen, request, run.run_id)
-            changes = _rewrite(archive, course, quiet)
+            counts = _rewrite(archive, course, chosen, request, quiet)
             removed = _outputs(archive, course.erasure)
-            counts = {
-                "entries": len(chosen.entry_ids),
-                "revisions": len(chosen.revisions),
-                **{f"WARC records {what}": sum(c.what == what for c in changes) for what in ("redacted", "removed")},
+            counts |= {
                 "codings": _annotations(archive, chosen),
                 "cached texts": _cached(texts),
                 "run manifests": _manifests(archive, chosen, course.erasure),
                 "files made from the archive, removed": len(removed),
             }
-            _log(archive, chosen, request, run.run_id, changes, counts)
             _frontier(archive, chosen)
             _orphans(tables, chosen)
             run.digests["extractors"] = extractors_digest()
@@ -147,9 +161,8 @@ def _choose(archive: Archive, tables: Tables, request: ForgetRequest) -> Chosen:
 
     scope = request.scope
     if scope == "again":
-        back = returned(archive, tables)
-        chosen = Chosen([entry for entry in tables.iter_entries("state <> 'deleted'") if entry.entry_id in back])
-        if not chosen.revisions:
+        chosen = _come_back(archive, tables)
+        if not chosen.revisions and not chosen.addresses:
             raise NothingFound("nothing that was erased before is in the archive again")
     else:
         value = str(getattr(request, scope))
@@ -159,24 +172,38 @@ def _choose(archive: Archive, tables: Tables, request: ForgetRequest) -> Chosen:
     return chosen
 
 
-def returned(archive: Archive, tables: Tables) -> set[str]:
-    """Ids of the entries that were erased once, or are by an author who was, and that a later harvest brought back."""
+def _come_back(archive: Archive, tables: Tables) -> Chosen:
+    """Entries that were erased once, or are by an author who was, and pages that were, which a later harvest brought back."""
     from store.redactions import erased, selector_key
 
     before = erased(archive)
     if not before.entries and not before.selectors:
-        return set()
+        return Chosen()
     rows = list(tables.rows("entries", "state <> 'deleted'", ["entry_id", "author"]))
     authors = {row["author"] for row in rows if row["author"]}
     known = {author for author in authors if selector_key(archive, "author", author) in before.selectors}
-    return {row["entry_id"] for row in rows if row["entry_id"] in before.entries or row["author"] in known}
+    ids = {row["entry_id"] for row in rows if row["entry_id"] in before.entries or row["author"] in known}
+    urls = {url for url in _addresses(tables) if selector_key(archive, "url", url) in before.selectors}
+    pages = [_by_url(tables, url) for url in sorted(urls)]
+    ids |= {entry.entry_id for page in pages for entry in page.revisions}
+    revisions = [entry for entry in tables.iter_entries() if entry.entry_id in ids]
+    return Chosen(revisions, {address for page in pages for address in page.addresses})
+
+
+def _addresses(tables: Tables) -> set[str]:
+    """Every address that a page of the archive is known by."""
+    visits = tables.rows("visits", columns=["url", "final_url"])
+    found = {url for row in visits for url in (row["url"], row["final_url"])}
+    return {url for url in found | {url for t in tables.threads() for url in (t.url, t.canonical_url)} if url}
 
 
 def tell_of_returned(archive: Archive, tables: Tables, quiet: bool) -> None:
     """Say so if what was erased is in the archive again."""
-    back = returned(archive, tables)
-    if back:
-        note(f"{len(back)} entries that were erased are in the archive again: chorus forget --again", quiet=quiet)
+    back = _come_back(archive, tables)
+    if back.revisions or back.addresses:
+        counts = (f"{len(back.entry_ids)} entries", f"{len(back.addresses)} pages" if back.addresses else "")
+        what = " and ".join(filter(None, counts))
+        note(f"{what} that were erased are in the archive again: chorus forget --again", quiet=quiet)
 
 
 def _by_author(tables: Tables, name: str) -> Chosen:
@@ -257,7 +284,8 @@ def _erasure(archive: Archive, tables: Tables, chosen: Chosen, request: ForgetRe
     for one in tables.iter_entries(is_in("thread_id", threads)) if threads else ():
         earlier.setdefault(one.thread_id, []).append(one)
     for entry in chosen.revisions:
-        texts = [entry.text, chosen.titles.get(entry.thread_id, "") if entry.kind == "post" else ""]
+        own_text = "" if entry.state == "deleted" else entry.text  # else a site's notice, which is no one's words
+        texts = [own_text, chosen.titles.get(entry.thread_id, "") if entry.kind == "post" else ""]
         before = earlier.get(entry.thread_id, ())
         own = tuple(one.text for one in before if one.position < entry.position and one.entry_id not in ids)
         words |= {(text, entry.author): Words(text, entry.author, own) for text in texts if text.strip()}
@@ -316,27 +344,34 @@ def _tell_of_mentions(tables: Tables, chosen: Chosen, request: ForgetRequest, qu
 # -- taking it out ---------------------------------------------------------------------------------------------
 
 
-def _rewrite(archive: Archive, course: Course, quiet: bool) -> list[Change]:
-    """Write every file that holds any of it anew; they take the old ones' places together, at the end."""
+def _rewrite(archive: Archive, course: Course, chosen: Chosen, request: ForgetRequest, quiet: bool) -> dict[str, int]:
+    """Write every file that holds any of it anew; they take the old ones' places together, at the end. Returns what was done."""
+    from store.redactions import fresh_file, replace_files
+
     changes: list[Change] = []
-    ready: list[tuple[Path, Path]] = []
-    for left in archive.warc_dir.glob("*.redacted"):
-        left.unlink()
-    with Progress("WARC files read", len(archive.warcs()), quiet=quiet) as progress:
-        for warc in archive.warcs():
-            target = warc.with_name(warc.name + ".redacted")
-            done = course.without(warc, target)
-            if done:
-                ready.append((target, warc))
-            changes += done
-            progress.step(detail=warc.name)
-    for target, _ in ready:
-        _sync(target)
-    archive.unmark_ingested(warc.name for _, warc in ready)  # else a later run would take a new file for a torn old one
-    for target, warc in ready:
-        target.replace(warc)
-    _forget_payloads(archive, course)
-    return changes
+    names: list[str] = []
+    try:
+        with Progress("WARC files read", len(archive.warcs()), quiet=quiet) as progress:
+            for warc in archive.warcs():
+                done = course.without(warc, fresh_file(archive, warc.name))
+                if done:
+                    names.append(warc.name)
+                changes += done
+                progress.step(detail=warc.name)
+    except ArchiveError:
+        for name in names:
+            fresh_file(archive, name).unlink()
+        raise
+    for name in names:
+        _sync(fresh_file(archive, name))
+    counts = {
+        "entries": len(chosen.entry_ids),
+        "revisions": len(chosen.revisions),
+        **{f"WARC records {what}": sum(c.what == what for c in changes) for what in ("redacted", "removed")},
+    }
+    _forget_payloads(archive, course)  # first: from now on nothing new may lean on what is about to go
+    replace_files(archive, names, _log_row(chosen, request, course.redaction, changes, counts))
+    return counts
 
 
 def _sync(path: Path) -> None:
@@ -415,10 +450,12 @@ def _outputs(archive: Archive, erasure: Erasure) -> list[str]:
 
     Packages cannot be searched and go in any case; of other files those in which any of it is found. What is left is named.
     """
+    from store.lock import LOCK_FILE
+
     removed, left = [], []
     for place in sorted(path for path in archive.root.rglob("*") if path.is_file() or path.is_symlink()):
         name = place.relative_to(archive.root)
-        if name.parts[0].removesuffix("-wal").removesuffix("-shm") in OWN or name.parts[0].startswith((".", "tables.")):
+        if name.parts[0].removesuffix("-wal").removesuffix("-shm") in OWN or str(name) == LOCK_FILE:
             continue
         if place.name.endswith(PACKAGES) or _tells(place, erasure):
             place.unlink()
@@ -437,11 +474,8 @@ def _tells(place: Path, erasure: Erasure) -> bool:
 
     if place.is_symlink():
         return False
-    data = place.read_bytes()
-    if not erasure.may_touch(data):
-        return False
-    text = decoded(data)[0].replace('""', '"')  # CSV doubles what it quotes
-    return erasure.apply(text)[0] != text
+    text = decoded(place.read_bytes())[0].replace('""', '"')  # CSV doubles what it quotes
+    return erasure.may_touch(text) and erasure.apply(text)[0] != text
 
 
 def _manifests(archive: Archive, chosen: Chosen, erasure: Erasure) -> int:
@@ -461,38 +495,30 @@ def _manifests(archive: Archive, chosen: Chosen, erasure: Erasure) -> int:
     return changed
 
 
-def _log(
-    archive: Archive,
-    chosen: Chosen,
-    request: ForgetRequest,
-    redaction: str,
-    changes: Sequence[Change],
-    counts: dict[str, int],
-) -> None:
+def _log_row(
+    chosen: Chosen, request: ForgetRequest, redaction: str, changes: Sequence[Change], counts: dict[str, int]
+) -> dict[str, Any]:
+    """What the log will keep of it."""
     from store.archive import chorus_version
-    from store.redactions import log_redaction
 
-    log_redaction(
-        archive,
-        {
-            "redaction": redaction,
-            "at": now(),
-            "version": chorus_version(),
-            "scope": request.scope,
-            "selector": chosen.selector,
-            "reason": request.reason,
-            "entries": chosen.entry_ids,
-            "counts": counts,
-            "records": [
-                {
-                    "warc": c.warc,
-                    "record_id": c.record_id,
-                    "what": c.what,
-                    "before": c.digest_before,
-                    "after": c.digest_after,
-                }
-                for c in changes
-                if c.what != "moved"
-            ],
-        },
-    )
+    touched = [change for change in changes if change.what != "moved"]
+    return {
+        "redaction": redaction,
+        "at": now(),
+        "version": chorus_version(),
+        "scope": request.scope,
+        "selector": chosen.selector,
+        "reason": request.reason,
+        "entries": chosen.entry_ids,
+        "counts": counts,
+        "records": [
+            {
+                "warc": c.warc,
+                "record_id": c.record_id,
+                "what": c.what,
+                "before": c.digest_before,
+                "after": c.digest_after,
+            }
+            for c in touched
+        ],
+    }
