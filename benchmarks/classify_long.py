@@ -34,9 +34,12 @@ def main() -> int:
         same = (folder / "first.jsonl").read_bytes() == (folder / "second.jsonl").read_bytes()
         cache = sum(file.stat().st_size for file in (folder / "cache").iterdir())
     (half, done), seconds = first["half"], first["seconds"]
-    rate = (given.sentences - done) / (seconds - half)
     print(f"{given.sentences:,} different sentences: {seconds:.1f} s, {given.sentences / seconds:.0f} a second")
-    print(f"at the second half's rate {given.goal:,} take {given.goal / rate / 60:.0f} minutes")
+    if done < given.sentences:
+        rate = (given.sentences - done) / (seconds - half)
+        print(f"at the second half's rate {given.goal:,} take {given.goal / rate / 60:.0f} minutes")
+    else:
+        print("too few sentences to extrapolate from: all were written at once")
     print("peak MB along the way: " + " ".join(f"{mb:.0f}" for mb in first["memory"]))
     print(
         f"from the cache: {second['seconds']:.1f} s, {seconds / second['seconds']:.1f} times as fast; the same bytes: {same}"

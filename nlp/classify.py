@@ -26,7 +26,17 @@ from nlp.cues import cue_types, find_cues_in
 from nlp.encoder import Encoder, OnnxEncoder, acts_encoder, default_encoder, load_encoder
 from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, base_of, blocks, complete, read, rules_digest
 from nlp.heads import Heads
-from nlp.judgement import ACTS, Classification, Item, SentenceLabel, at_least_one, chances_of, cheapest, costs_of
+from nlp.judgement import (
+    ACTS,
+    Classification,
+    Item,
+    SentenceLabel,
+    at_least_one,
+    chances_of,
+    cheapest,
+    cost_place,
+    costs_of,
+)
 from nlp.look import Key, Look, LookStore, key_of
 from nlp.page import in_pages, on_one_page, starts_of
 from nlp.plain import plain
@@ -104,10 +114,10 @@ class Classifier:
     ) -> Classifier:
         """The classifier in ``folder``, else in ``CHORUS_CLASSIFIER``, else the one that is shipped (never by pickle).
 
-        ``costs`` says for a label how many times as bad it is to give it wrongly as it is for the others (1); the label with
-        the least expected cost is given then, and the classifier's name is another. In ``store`` it keeps what it found of each
-        sentence. Raises ``ModelUnavailable`` if there is
-        no classifier or it does not fit this version, its codebook or the encoder, ``UsageError`` for costs of other labels.
+        ``costs`` says for a label how many times as bad it is to give it wrongly as it is for the others (1), or for
+        ``TRUTH:LABEL`` how bad it is to give it to what is another; the label with the least expected cost is given then, and the
+        classifier's name is another. In ``store`` it keeps what it found of each sentence. Raises ``ModelUnavailable`` if there
+        is no classifier or it does not fit this version, its codebook or the encoder, ``UsageError`` for costs of other labels.
         """
         place = classifier_folder(folder)
         try:
@@ -320,7 +330,7 @@ class Classifier:
 def _with_costs(info: dict[str, Any], costs: Mapping[str, float] | None) -> dict[str, Any]:
     """``info`` with these costs in the place of its own. Raises ``UsageError`` for those of a label that there is not."""
     labels = info["labels"]
-    unknown = set(costs or ()) - set(labels)
+    unknown = {name for name in costs or () if cost_place(name, labels) is None}
     if unknown:
         raise UsageError(f"no label {min(unknown)!r} to set a cost for", hint="labels: " + ", ".join(labels))
     return {**info, "costs": dict(sorted({**info.get("costs", {}), **costs}.items()))} if costs else info

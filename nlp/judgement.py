@@ -15,14 +15,32 @@ from store.records import Cue, LabelProbability
 ACTS = {"promo": "self-promotion", "share": "community-sharing", "meta": "meta-talk"}
 
 
+def cost_place(name: str, labels: Sequence[str]) -> tuple[str | None, str] | None:
+    """What a cost is named after: a label that is given wrongly, ``LABEL``, or given to what is another, ``TRUTH:LABEL``. The
+    truth (``None``: any) and the label; ``None`` for a name that is neither."""
+    if name in labels:
+        return None, name
+    pairs = ((name[:at], name[at + 1 :]) for at, letter in enumerate(name) if letter == ":")
+    return next((pair for pair in pairs if pair[0] in labels and pair[1] in labels and pair[0] != pair[1]), None)
+
+
 def costs_of(costs: Mapping[str, float], labels: Sequence[str]) -> NDArray[np.float64]:
-    """What giving each label wrongly costs; 1 where nothing is said."""
-    return np.array([costs.get(label, 1.0) for label in labels])
+    """What giving each label (column) costs where each is the truth (row): 1 where nothing is said, 0 where it is right.
+
+    What is said of a pair counts before what is said of a label.
+    """
+    out, place = 1.0 - np.eye(len(labels)), {label: n for n, label in enumerate(labels)}
+    named = [(*pair, value) for name, value in costs.items() if (pair := cost_place(name, labels))]
+    for truth, given, value in sorted(named, key=lambda one: one[0] is not None):
+        out[[n for n in range(len(labels)) if n != place[given]] if truth is None else place[truth], place[given]] = (
+            value
+        )
+    return out
 
 
 def cheapest(probabilities: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Of each row the label with the least expected cost: the likeliest where all cost the same."""
-    return np.asarray(np.argmin(costs * (1.0 - probabilities), axis=1))
+    """Of each row the label with the least expected cost (``costs_of``): the likeliest where all cost the same."""
+    return np.asarray(np.argmin(probabilities @ costs, axis=1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cli.main import main
 from nlp.classify import Classifier, Item
 from nlp.codebook import load_codebook
+from nlp.judgement import cheapest, cost_place, costs_of
 from nlp.unlike import other_language
 from store.records import ConfigError
 
@@ -238,8 +240,19 @@ def test_a_cost_makes_a_label_rarer_and_the_classifier_another(tmp_path: Path) -
     called = [sum(one.label == "self-promotion" for one in model.classify(items)) for model in (plain, careful)]
     assert called[0] > called[1]
     source = _codings(tmp_path)
-    for cost in ("promotion=2", "self-promotion=0", "self-promotion"):
+    for cost in ("promotion=2", "self-promotion=0", "self-promotion", "meta-talk:promotion=2", "neither:neither=2"):
         assert main(["classify", "--input", str(source), "--cost", cost]) == 2
+
+
+def test_a_cost_may_hang_on_what_is_the_truth() -> None:
+    labels = ("promotion", "sharing", "meta:talk")
+    costs = costs_of({"meta:talk:promotion": 4, "promotion": 0.5}, labels)
+    assert costs.tolist() == [[0, 1, 1], [0.5, 0, 1], [4, 1, 0]]
+    rows = np.array([[0.4, 0.5, 0.1], [0.6, 0.1, 0.3]])
+    assert cheapest(rows, costs_of({}, labels)).tolist() == [1, 0]
+    assert cheapest(rows, costs_of({"promotion": 0.5}, labels)).tolist() == [0, 0]
+    assert cheapest(rows, costs).tolist() == [1, 2]
+    assert cost_place("sharing:sharing", labels) is None
 
 
 LANGUAGES = [

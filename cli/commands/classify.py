@@ -72,7 +72,9 @@ def classify(
     cost: Annotated[
         list[str] | None,
         typer.Option(
-            "--cost", metavar="LABEL=N", help="Giving LABEL wrongly is N times as bad as another (repeatable)."
+            "--cost",
+            metavar="[TRUTH:]LABEL=N",
+            help="Giving LABEL wrongly (or to what is TRUTH) is N times as bad as another (repeatable).",
         ),
     ] = None,
     no_cache: Annotated[

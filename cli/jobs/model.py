@@ -62,7 +62,7 @@ def codebook_in_use(path: Path | None = None) -> Codebook:
 
 
 def parse_costs(values: list[str] | None) -> dict[str, float] | None:
-    """``LABEL=N`` each. Raises ``UsageError`` for anything else, or an N that is not above 0."""
+    """``LABEL=N`` or ``TRUTH:LABEL=N`` each. Raises ``UsageError`` for anything else, or an N that is not above 0."""
     costs: dict[str, float] = {}
     for value in values or ():
         label, _, number = value.rpartition("=")
@@ -71,5 +71,8 @@ def parse_costs(values: list[str] | None) -> dict[str, float] | None:
         except ValueError:
             costs[label] = 0.0
         if not label or not 0 < costs[label] < 1e6:
-            raise UsageError(f"--cost {value}: not LABEL=N with N above 0", hint="--cost self-promotion=3")
+            raise UsageError(
+                f"--cost {value}: not LABEL=N or TRUTH:LABEL=N with N above 0",
+                hint="--cost self-promotion=3, or --cost meta-talk:self-promotion=2",
+            )
     return costs or None
