@@ -33,6 +33,14 @@ Classifier = Annotated[
         show_default="the shipped one",
     ),
 ]
+Costs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cost",
+        metavar="[TRUTH:]LABEL=N",
+        help="Giving LABEL wrongly (or to what is TRUTH) is N times as bad as another (repeatable).",
+    ),
+]
 Codebook = Annotated[
     Path | None,
     typer.Option("--codebook", metavar="FILE", help="Another codebook (TOML).", show_default="the classifier's"),

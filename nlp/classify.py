@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 from nlp.attention import Attention, Reader
 from nlp.cache import CachedEncoder, EmbeddingStore
 from nlp.codebook import DEFAULT, Codebook, load_codebook
+from nlp.corpus import text_keys
 from nlp.cues import cue_types, find_cues_in
 from nlp.encoder import Encoder, OnnxEncoder, acts_encoder, default_encoder, load_encoder
 from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, base_of, blocks, complete, read, rules_digest
@@ -75,8 +76,9 @@ _WORD = re.compile(r"[^\W\d_]")
 class Classifier:
     """The trained model with its encoder. ``name`` is ``chorus-acts@fingerprint``; ``codebook`` the codebook's hash.
 
-    ``recalled`` counts the sentences whose judgement came from ``store``. ``look_space`` names all that a look at a sentence
-    follows from; ``look_elsewhere``, if set, looks at many for this classifier (``nlp.cluster``).
+    ``place`` is the directory that it was loaded from. ``recalled`` counts the sentences whose judgement came from ``store``.
+    ``look_space`` names all that a look at a sentence follows from; ``look_elsewhere``, if set, looks at many for this
+    classifier (``nlp.cluster``).
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Classifier:
         self._heads, self._info, self._encoder, self._centres = heads, info, encoder, centres
         self.look_space = _space(heads, info, centres)
         self._looks = LookStore(store, self.look_space) if store is not None else None
+        self.place: Path | None = None
         self.look_elsewhere: Callable[[Sequence[Key]], list[Look]] | None = None
         self._held: dict[Key, Look] = {}
         self.recalled = 0
@@ -128,19 +131,29 @@ class Classifier:
         except (OSError, ValueError, KeyError) as error:
             raise _no_classifier(place, error) from error
         chosen = encoder or encoder_of(place)
-        found = {
+        here = {
             "features": VERSION,
             "rules": rules_digest(),
             "encoder": chosen.fingerprint,
             "codebook": codebook.digest,
         }
-        for name, value in found.items():
+        for name, value in here.items():
             if info.get(name) != value:
                 raise ModelUnavailable(
                     f"{place}: trained for {name} {info.get(name)}, here it is {value}",
                     hint="train it anew: `chorus train`",
                 )
-        return cls(heads, _with_costs(info, costs), chosen, centres, store)
+        found = cls(heads, _with_costs(info, costs), chosen, centres, store)
+        found.place = place
+        return found
+
+    def learned_from(self, texts: Iterable[str]) -> int | None:
+        """How many of these sentences are among those that it was trained on; ``None`` where it does not know them."""
+        if self.place is None:
+            return None
+        with np.load(self.place / "weights.npz", allow_pickle=False) as arrays:
+            known = arrays.get("texts")
+        return None if known is None else sum(bool(np.isin(text_keys([text]), known).any()) for text in texts)
 
     def hold(self, items: Iterable[Item]) -> None:
         """Look at these sentences together and keep what was found at hand until the next call.
@@ -283,7 +296,7 @@ class Classifier:
             share=chances.get(ACTS["share"]),
             meta=chances.get(ACTS["meta"]),
             probabilities=chances_of(chances),
-            abstain=unread or row[best] < self._info["abstain_below"],
+            abstain=unread or max(row) < self._info["abstain_below"],
             cues=cues,
             warnings=warnings,
             model=self.name,

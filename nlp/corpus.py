@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from store.records import ConfigError
 
-__all__ = ["CODES", "CodedSentence", "code_label", "corpus_digest", "load_corpus"]
+__all__ = ["CODES", "CodedSentence", "code_label", "corpus_digest", "load_corpus", "text_keys"]
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -39,6 +42,9 @@ _LABEL_OF_LETTER = {
 _LINE = re.compile(r"(?P<code>[A-Z][0-9]?)\|\s?(?P<text>.*)")
 
 Role = Literal["post", "comment"]
+
+#: Shorter sentences people write twice by chance: that one of them is in a training text says nothing.
+TELLING_WORDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,17 @@ def corpus_digest(sentences: Iterable[CodedSentence]) -> str:
     for s in sentences:
         digest.update("\x1f".join((s.thread, s.role, s.context or "", s.text, s.code)).encode() + b"\x1e")
     return digest.hexdigest()
+
+
+def text_keys(texts: Iterable[str]) -> NDArray[np.uint64]:
+    """What sentences can be known again by, sorted and each once; none for short ones. Letter case and spaces do not count."""
+    words = (text.casefold().split() for text in texts)
+    digests = {
+        hashlib.blake2b(" ".join(one).encode("utf-8", "replace"), digest_size=8).digest()
+        for one in words
+        if len(one) >= TELLING_WORDS
+    }
+    return np.sort(np.frombuffer(b"".join(digests), "<u8"))
 
 
 def _read(path: Path, strict: bool) -> Iterator[CodedSentence]:

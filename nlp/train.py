@@ -27,7 +27,7 @@ from nlp.attend import Known, States, token_states
 from nlp.attention import Reader
 from nlp.classify import CODEBOOK_FILE, FAST, MODEL, softmax
 from nlp.codebook import Codebook, load_codebook
-from nlp.corpus import CodedSentence, corpus_digest, load_corpus
+from nlp.corpus import CodedSentence, corpus_digest, load_corpus, text_keys
 from nlp.cues import find_cues_in
 from nlp.encoder import Encoder, OnnxEncoder, acts_encoder, default_encoder
 from nlp.features import EMBEDDING_WEIGHT, VERSION, Sentence, complete, read, rules_digest
@@ -64,11 +64,11 @@ FAST_TEACHERS, WITTY_WRITERS, LESS_TELLING = frozenset("abcdefghijklovwxyz"), fr
 #: explanation true to something that counts.
 SHIPPED_DEEP_PART = 0.9
 
-#: What giving a label wrongly costs where the shipped classifiers decide (``nlp.judgement``): a rare label that is given only when
-#: it is likelier than all others is missed too often, and talk about promotion taken for it is the mistake to avoid most. Chosen
-#: on real pages and on 1,500 sentences by seven writers that the classifier has not seen. Macro-F1 there without costs .705 and
-#: .758 (at the natural mix), with the first alone .728 and .773, with both .726 and .773; meta-talk taken for promotion 1 of 205,
-#: 4, 1. For the fast one .689 and .744, .692 and .751, .698 and .752; 2, 5, 2.
+#: What giving a label wrongly costs where the shipped classifiers decide (``nlp.judgement``): a rare label that is given only
+#: when it is likelier than all others is missed too often, and talk about promotion taken for it is the mistake to avoid most.
+#: Chosen on real pages and on 1,500 sentences by seven writers that the classifier has not seen. Macro-F1 there without costs
+#: .705 and .758 (at the natural mix), with the first alone .728 and .773, with both .726 and .773; meta-talk taken for promotion
+#: 1 of 205, 4, 1. For the fast one .689 and .744, .692 and .751, .698 and .752; 2, 5, 2.
 SHIPPED_COSTS = {"self-promotion": 0.75, "meta-talk:self-promotion": 1.5}
 
 #: The mix of labels that probabilities are given for. The corpus is written to be balanced; in nature most sentences are
@@ -138,7 +138,8 @@ class Material:
     Cross-validation chooses one of the ``strengths``. Sentences of the ``less_telling`` writers weigh ``LESS_TELLING``.
     ``costs`` are as in ``Classifier.load``. Each lot of ``further`` sentences teaches networks of its own, together with
     ``sentences``; cross-validation knows nothing of them, so that what it finds is the error of a classifier that learned from
-    less. Without ``context_vector`` the vector of the sentence before is not among the features. ``deep_part`` is the networks' say beside the regression (0 to 1)."""
+    less. Without ``context_vector`` the vector of the sentence before is not among the features. ``deep_part`` is the networks'
+    say beside the regression (0 to 1)."""
 
     sentences: Sequence[CodedSentence]
     codebook: Codebook
@@ -287,7 +288,11 @@ def train(
         **({} if what.context_vector else {"context_vector": False}),
         "versions": {name: version(name) for name in ("scikit-learn", "numpy", "spacy", "onnxruntime", "torch")},
     }
-    arrays: dict[str, Any] = {**heads.arrays(), "centres": centres.astype(np.float16)}
+    arrays: dict[str, Any] = {
+        **heads.arrays(),
+        "centres": centres.astype(np.float16),
+        "texts": text_keys(s.text for s in what.everything),
+    }
     arrays |= attention.arrays() if attention is not None else {}
     _write(out, info, arrays, what.codebook_text)
     return report

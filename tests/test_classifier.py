@@ -157,6 +157,21 @@ def test_an_entry_has_its_sentences_and_the_first_label_of_the_decision_order(cl
 
 
 @pytest.mark.model
+def test_a_cost_makes_no_label_less_sure(classifier: Classifier) -> None:
+    """The model abstains where its best probability is low, not where another label is the cheaper one."""
+    costly = Classifier.load(costs={"community-sharing": 1000})
+    texts = [
+        comment("Thank you so much for this!"),
+        comment("Mae hen wlad fy nhadau yn annwyl i mi, gwlad beirdd.", "2"),
+    ]
+    for judge in (Classifier.classify, Classifier.classify_entries):
+        usual, found = list(judge(classifier, texts)), list(judge(costly, texts))
+        assert (usual[0].label, found[0].label != "community-sharing") == ("community-sharing", True)
+        assert (found[0].chance(found[0].label) or 0) < 0.45 < (found[0].chance("community-sharing") or 0)
+        assert [one.abstain for one in found] == [one.abstain for one in usual] == [False, True]
+
+
+@pytest.mark.model
 def test_the_same_text_gets_the_same_answer_whatever_stands_beside_it(classifier: Classifier) -> None:
     texts = [s.text for s in load_corpus()[:40]]
     together = [r.promo for r in classifier.classify(comment(t) for t in texts)]

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cli.jobs.codings import own_codings
 from cli.main import main
 from nlp.classify import Classifier, Item
 from nlp.codebook import load_codebook
 from nlp.judgement import cheapest, cost_place, costs_of
 from nlp.unlike import other_language
-from store.records import ConfigError
+from store.records import ConfigError, UsageError
 
 CODEBOOK = """
 name = "manners"
@@ -188,18 +189,35 @@ def test_what_cannot_be_trained_on_is_told_in_one_line(tmp_path: Path, capsys: p
     assert not (tmp_path / "new").exists()
 
 
-def test_coders_who_disagree_are_left_out(tmp_path: Path) -> None:
-    from cli.jobs.train import _agreed
-
+def test_coders_who_disagree_are_left_out_unless_someone_decides(tmp_path: Path) -> None:
     book = tmp_path / "manners.toml"
     book.write_text(CODEBOOK, encoding="utf-8")
+    codebook = load_codebook(book)
     rows = [
         {"id": "1", "text": "Hm.", "label": label, "coder": coder} for coder, label in (("a", "rude"), ("b", "plain"))
     ]
-    found, disagreed = _agreed(rows, load_codebook(book))
-    assert (found, disagreed) == ([], 1)
-    found, disagreed = _agreed([*rows, {"id": "1", "text": "Hm.", "label": "rude", "coder": "c"}], load_codebook(book))
-    assert ([s.label for s in found], disagreed) == (["rude"], 0)
+    found = own_codings(rows, codebook)
+    assert (found.rows, found.disagreed) == ([], 1)
+    found = own_codings([*rows, {"id": "1", "text": "Hm.", "label": "rude", "coder": "c"}], codebook)
+    assert ([row["label"] for row in found.rows], found.disagreed) == (["rude"], 0)
+    found = own_codings([*rows, {"id": "1", "label": "rude", "coder": "c"}], codebook, "b")
+    assert [row["label"] for row in found.rows] == ["plain"]
+    with pytest.raises(UsageError, match="no coding is by that coder"):
+        own_codings(rows, codebook, "zoe")
+
+
+def test_codings_of_another_codebook_are_never_left_out_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = tmp_path / "manners.toml"
+    book.write_text(CODEBOOK, encoding="utf-8")
+    own = {"id": "1", "label": "rude", "codebook": load_codebook(book).digest}
+    other = {"id": "2", "label": "rude", "codebook": "sha256:dead", "codebook_name": "moods", "codebook_version": "2"}
+    assert own_codings([own, other], load_codebook(book)).other == 1
+    source = tmp_path / "coded.jsonl"
+    source.write_text(json.dumps({**other, "text": "Go away."}) + "\n")
+    assert main(["train", str(source), "--codebook", str(book), "--out", str(tmp_path / "new")]) == 2
+    assert "1 codings are of moods 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

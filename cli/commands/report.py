@@ -39,7 +39,12 @@ def report(
     by: Annotated[
         str, typer.Option("--by", metavar="GROUP", help="Shown first: thread, site, year or author.")
     ] = "thread",
+    decided_by: Annotated[
+        str | None,
+        typer.Option("--decided-by", metavar="CODER", help="With --gold: the coder whose word is the last one."),
+    ] = None,
     classifier: options.Classifier = None,
+    cost: options.Costs = None,
     archive: options.Archive = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -49,11 +54,20 @@ def report(
     stands under every plot. Shares are those of `chorus estimate`. Labels are a machine's. What is not there yet is said in a
     line; only an archive without any thread is exit 5.
     """
+    from cli.jobs.model import parse_costs
     from cli.jobs.report import write_report
     from cli.output import note
     from cli.report.material import BY, ReportRequest
 
     options.check_choice("--by", by, BY)
-    request = ReportRequest(out=out, gold=gold, title=title, by=by, classifier=classifier)
+    request = ReportRequest(
+        out=out,
+        gold=gold,
+        title=title,
+        by=by,
+        classifier=classifier,
+        costs=parse_costs(cost) or {},
+        decided_by=decided_by,
+    )
     size = write_report(options.archive_path(archive), request)
     note(f"{out}: {size} bytes", quiet=options.is_quiet(quiet) or out == "-")

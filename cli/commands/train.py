@@ -51,6 +51,9 @@ def train(
             help="Read the sentence before; without, single sentences are classified twice as fast, and a little worse.",
         ),
     ] = True,
+    decided_by: Annotated[
+        str | None, typer.Option("--decided-by", metavar="CODER", help="The coder whose word is the last one.")
+    ] = None,
     archive: options.Archive = None,
     fmt: options.Format = None,
     as_json: options.Json = False,
@@ -75,9 +78,12 @@ def train(
         mix=mix or (),
         archive=None if files else options.archive_path(archive),
         context=context,
+        decided_by=decided_by,
     )
     trained = train_classifier(request, lambda text: note(text, quiet=silent))
     emit(trained.rows(), ("label", "precision", "recall", "f1", "sentences"), chosen)
     note(f"{trained.name} from {trained.coded} coded sentences of {trained.sentences} in all: {out}", quiet=silent)
     if trained.disagreed:
         note(f"{trained.disagreed} units left out: their coders disagree", quiet=silent)
+    if trained.other:
+        note(f"{trained.other} codings with other codebooks left out", quiet=silent)

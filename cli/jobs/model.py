@@ -47,9 +47,9 @@ def open_classifier(
             yield classifier, encoder
 
 
-def load_classifier(folder: Path | None = None) -> Classifier:
+def load_classifier(folder: Path | None = None, costs: Mapping[str, float] | None = None) -> Classifier:
     """The classifier in ``folder`` (default: the configured one), for a few texts: nothing is cached."""
-    with open_classifier(folder, keep=False) as (classifier, _):
+    with open_classifier(folder, keep=False, costs=costs) as (classifier, _):
         return classifier
 
 

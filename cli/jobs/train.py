@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.jobs.codings import cluster_of, own_codings, read_coded
 from store.records import ConfigError, NothingFound, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FILES = {"model.json", "weights.npz", "codebook.toml"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRequest:
     """What to train on and where the classifier goes. ``corpus`` adds the shipped one (``None``: if the codebook is its own).
-    Without ``context`` the classifier does not read the sentence before."""
+    Without ``context`` the classifier does not read the sentence before. The word of the coder ``decided_by`` is the last one."""
 
     files: Sequence[str]
     out: Path
@@ -31,16 +31,19 @@ class TrainRequest:
     mix: Sequence[str] = ()
     archive: Path | None = None
     context: bool = True
+    decided_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The new classifier: held-out figures, what it was made of, and units that coders disagreed on (left out)."""
+    """The new classifier: held-out figures, what it was made of, and what was left out: units that coders ``disagreed`` on, and
+    codings with ``other`` codebooks."""
 
     name: str
     sentences: int
     coded: int
     disagreed: int
+    other: int
     report: Report
     labels: tuple[str, ...]
 
@@ -80,7 +83,8 @@ def train_classifier(request: TrainRequest, tell: Callable[[str], None]) -> Trai
     # labels of another codebook may hang on what a text is about, which the embedding model knows best
     own = configured is None and codebook.digest == load_codebook().digest
     encoder = acts_encoder() if own else load_encoder(configured)
-    coded, disagreed = _agreed(_codings(request), codebook)
+    gold = own_codings(_codings(request), codebook, request.decided_by)
+    coded = [_sentence(str(row["id"]), row, codebook) for row in gold.rows]
     sentences = [*coded, *_more(request, codebook)]
     if not sentences:
         raise NothingFound("nothing is coded", hint="chorus sample > to-code.jsonl; chorus label to-code.jsonl")
@@ -95,7 +99,7 @@ def train_classifier(request: TrainRequest, tell: Callable[[str], None]) -> Trai
     )
     report = train(request.out, material, encoder, configured, tell)
     name = Classifier.load(request.out).name
-    return Trained(name, len(sentences), len(coded), disagreed, report, codebook.order)
+    return Trained(name, len(sentences), len(coded), gold.disagreed, gold.other, report, codebook.order)
 
 
 def _check_out(out: Path) -> None:
@@ -107,11 +111,9 @@ def _check_out(out: Path) -> None:
 
 
 def _codings(request: TrainRequest) -> Iterable[dict[str, Any]]:
-    from cli.jobs.research import read_coded
-
     if request.files:
         for path in request.files:
-            yield from read_coded(path)
+            yield from ({**row, "coder": row.get("coder") or Path(path).stem} for row in read_coded(path))
     elif request.archive is not None:
         from store.annotations import current_codings
         from store.archive import Archive
@@ -119,25 +121,7 @@ def _codings(request: TrainRequest) -> Iterable[dict[str, Any]]:
         yield from current_codings(Archive.open(request.archive))
 
 
-def _agreed(rows: Iterable[dict[str, Any]], codebook: Codebook) -> tuple[list[CodedSentence], int]:
-    """One sentence a unit, with the label that most of its coders gave; units without one are counted and left out."""
-    units: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        if row.get("codebook") in (None, codebook.digest):
-            units[str(row["id"])].append(row)
-    found, disagreed = [], 0
-    for name, codings in units.items():
-        votes = Counter(str(row["label"]) for row in codings).most_common()
-        if len(votes) > 1 and votes[0][1] == votes[1][1]:
-            disagreed += 1
-            continue
-        row = next(row for row in codings if row["label"] == votes[0][0])
-        found.append(_sentence(name, row, codebook))
-    return found, disagreed
-
-
 def _sentence(name: str, row: dict[str, Any], codebook: Codebook) -> CodedSentence:
-    from cli.jobs.research import cluster_of
     from nlp.corpus import CodedSentence, Role
 
     if not isinstance(row.get("text"), str):

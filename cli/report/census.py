@@ -76,7 +76,8 @@ class Census:
         self.revisions = Ids(row["revision_id"] for row in self.corpus.entries([]))
         self._entries = Ids(row["entry_id"] for row in self.corpus.entries(["entry_id"]))
         size = len(self.revisions)
-        self.divisions = {name: Division(np.full(size, NOWHERE, np.int32)) for name in (*_GROUP_OF, "site", "archive")}
+        self.divisions = {name: Division(np.full(size, NOWHERE, np.int32)) for name in (*_GROUP_OF, "site", "author", "archive")}
+        self._many_sites = len({thread.site for thread in self.corpus.threads.values()}) > 1
         self.is_comment = np.zeros(size, np.bool_)
         self.has_text = np.zeros(size, np.bool_)
         self.kinds: Counter[str] = Counter()
@@ -103,7 +104,9 @@ class Census:
     def _put(self, row: dict[str, Any], place: int, entry: int) -> None:
         for name, group_of in _GROUP_OF.items():
             self.divisions[name].put(place, group_of(row))
-        self.divisions["site"].put(place, self.corpus.threads[row["thread_id"]].site)
+        site = self.corpus.threads[row["thread_id"]].site
+        self.divisions["site"].put(place, site)
+        self.divisions["author"].put(place, self._author(row["author"], site))
         self.divisions["archive"].put(place, "all")
         self.is_comment[place] = row["kind"] == "comment"
         self.has_text[place] = bool(row["text"].strip())
@@ -111,6 +114,10 @@ class Census:
         self._entry_of[place] = entry
         if row["kind"] == "comment" and row["depth"] > 1:
             self._nested.add(row["thread_id"])
+
+    def _author(self, name: str | None, site: str) -> str | None:
+        """Authors of one name on different sites are several."""
+        return f"{name} ({site})" if name and self._many_sites else name or None
 
     def _count_answers(self, batch: list[dict[str, Any]]) -> None:
         parents = [row["parent_id"] for row in batch if row["kind"] == "comment" and row["parent_id"]]
@@ -151,10 +158,9 @@ def _role(row: dict[str, Any]) -> str:
     return ROLES[1] if row["is_post_author"] else ROLES[2]
 
 
-#: division -> the group of an entry's row; the groups of ``chorus estimate``, but threads by their ids, not their titles.
+#: division -> the group of an entry's row; the groups of ``chorus estimate``.
 _GROUP_OF: dict[str, Callable[[dict[str, Any]], str | None]] = {
     "thread": lambda row: row["thread_id"],
-    "author": lambda row: row["author"],
     "year": lambda row: (row["published"] or "")[:4] or None,
     "level": _level,
     "role": _role,

@@ -178,10 +178,11 @@ def _certainty(material: Material) -> list[Any]:
     if material.classifier is None:
         return [*parts, Note(material.no_labels)]
     parts.append(Table("Errors and gaps", ("What", "Value"), tuple(_errors(material)), numbers=2))
-    if material.confusion is None:
+    if material.errors is None:
         return [*parts, Note("The model brings no held-out confusion: --gold FILE with coded sentences.")]
-    counts, source = material.confusion
-    caption = f"What is called what: truth in rows, calls in columns, counts on {source}"
+    counts = material.errors.counts if material.evaluation is None else material.evaluation["confusion"]
+    parts += [Note(f"{remark}.") for remark in material.errors.remarks]
+    caption = f"What is called what: truth in rows, calls in columns, counts on {material.errors.source}"
     parts.append(Heat(caption, material.classifier.labels, tuple(tuple(map(int, row)) for row in counts)))
     return [*parts, *_gold(material)]
 
@@ -199,11 +200,11 @@ def _humans(material: Material) -> str:
 
 
 def _errors(material: Material) -> list[tuple[str, Any]]:
-    from cli.jobs.research import about_estimates
+    from cli.jobs.estimate import about_estimates
 
     rows: list[tuple[str, Any]] = []
-    if material.confusion is not None:
-        about = about_estimates(material.classifier, *material.confusion)
+    if material.errors is not None and material.classifier is not None:
+        about = about_estimates(material.classifier, material.errors)
         rows.append(("Sentences that were called wrongly", percent(about["held_out_error"])))
         if about["meta_as_promotion"] is not None:
             rows.append(("Meta-talk taken for self-promotion", percent(about["meta_as_promotion"])))

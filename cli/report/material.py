@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,7 @@ from cli.report.census import Census
 from store.records import ConfigError, ModelUnavailable, NothingFound
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from cli.jobs.estimate import Errors
     from cli.report.calls import Calls
     from nlp.classify import Classifier
     from nlp.codebook import Codebook
@@ -25,13 +24,16 @@ BY = ("thread", "site", "year", "author")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRequest:
-    """``out`` is a file or ``-``; ``gold`` a file of coded sentences; ``classifier`` a directory (``None``: the configured)."""
+    """``out`` is a file or ``-``; ``gold`` a file of coded sentences, ``decided_by`` the coder whose word is the last one there;
+    ``classifier`` a directory (``None``: the configured), ``costs`` as in ``Classifier.load``."""
 
     out: str = "report.html"
     gold: str | None = None
     title: str | None = None
     by: str = "thread"
     classifier: Path | None = None
+    costs: Mapping[str, float] = field(default_factory=dict)
+    decided_by: str | None = None
 
 
 class Material:
@@ -54,7 +56,7 @@ class Material:
         from cli.jobs.model import load_classifier
 
         try:
-            return load_classifier(self.request.classifier)
+            return load_classifier(self.request.classifier, self.request.costs)
         except ModelUnavailable as error:
             if self.request.classifier is not None or self.request.gold is not None:
                 raise
@@ -62,9 +64,20 @@ class Material:
             return None
 
     def _evaluation(self) -> dict[str, Any] | None:
-        from cli.jobs.research import evaluate_file
+        from cli.jobs.evaluate import GoldRequest, evaluate_file
 
-        return evaluate_file(self.request.gold, self.request.classifier) if self.request.gold else None
+        if self.request.gold is None:
+            return None
+        given = self.request
+        return evaluate_file(
+            GoldRequest(
+                path=self.request.gold,
+                model=given.classifier,
+                costs=given.costs,
+                archive=self.path,
+                decided_by=given.decided_by,
+            )
+        )
 
     @cached_property
     def codebook(self) -> Codebook:
@@ -97,24 +110,22 @@ class Material:
         )
 
     @cached_property
-    def confusion(self) -> tuple[NDArray[np.int64], str] | None:
-        """Truth against calls, and where it is from: the coded file, else the model's own; ``None`` if there is none."""
-        import numpy as np
+    def errors(self) -> Errors | None:
+        """How the classifier errs, and where that is known from: the coded file, else its own; ``None`` if there is none."""
+        from cli.jobs.estimate import errors_on, own_errors
 
-        from cli.jobs.research import own_confusion
-
-        if self.evaluation is not None:
-            return np.array(self.evaluation["confusion"]), f"the coded sentences of {self.request.gold}"
+        if self.evaluation is not None and self.request.gold is not None:
+            return errors_on(self.evaluation, self.request.gold)
         try:
-            return own_confusion(self.classifier) if self.classifier is not None else None
+            return own_errors(self.classifier) if self.classifier is not None else None
         except ConfigError:
             return None
 
     def estimates(self, division: str, names: list[str]) -> list[dict[str, Any]]:
         """Rows as ``chorus estimate`` gives them, for the groups in ``names``. Needs labels and a confusion."""
-        from cli.jobs.research import estimate_rows
+        from cli.jobs.estimate import estimate_rows
 
-        if self.calls is None or self.confusion is None:
+        if self.calls is None or self.errors is None:
             return []
         counts = self.calls.counts(division, names)
-        return estimate_rows(division, counts, self.calls.labels, self.confusion[0])
+        return estimate_rows(division, counts, self.calls.labels, self.errors)

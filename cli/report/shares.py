@@ -32,9 +32,8 @@ NO_CONFUSION = "The model brings no held-out confusion to correct its shares by:
 
 HOW = (
     "A filled mark is the share that explains the machine's calls best, given how it errs; the bar is its 95 % interval, over "
-    "threads and over what is not known of the errors. A ring is the share that the machine called, sentences on which it "
-    "abstained included. What lies in one thread only has no interval. Intervals of few sentences are too narrow: where a label "
-    "was never called they shrink to 0, which proves nothing of a group of ten sentences."
+    "threads, over what is not known of the errors, and over what few sentences leave open. A ring is the share that the machine "
+    "called, sentences on which it abstained included. What lies in one thread only has no interval."
 )
 
 
@@ -47,7 +46,7 @@ def _prevalence(material: Material) -> list[Any]:
     calls = material.calls
     if calls is None:
         return [Note(material.no_labels)]
-    if material.confusion is None:
+    if material.errors is None:
         return [Note(NO_CONFUSION)]
     rows = material.estimates("archive", ["all"])
     parts: list[Any] = [_headline(material, rows[:2]), *_overall(rows), HOW]
@@ -65,7 +64,7 @@ def _headline(material: Material, rows: list[dict[str, Any]]) -> str:
 
 
 def _source(material: Material) -> str:
-    return material.confusion[1] if material.confusion is not None else "nothing"
+    return material.errors.source if material.errors is not None else "nothing"
 
 
 def _threads(count: int) -> str:
@@ -99,7 +98,7 @@ def _interval(low: float | None, high: float | None) -> str:
 
 def _division(material: Material, by: str) -> list[Any]:
     """A plot and a table of the largest groups (of years the latest), and a line on what was left out."""
-    from cli.jobs.research import MIN_AUTHOR_SENTENCES
+    from cli.jobs.estimate import MIN_AUTHOR_SENTENCES
 
     if material.calls is None:
         return []
@@ -118,6 +117,8 @@ def _division(material: Material, by: str) -> list[Any]:
         if few and by == "author"
         else []
     )
+    unknown = len(material.calls) - sum(sizes.values())
+    more += [f"{unknown} sentences of entries that do not say their {by} are left out."] if unknown else []
     more += [f"{few} earlier years are not shown: chorus estimate --by year."] if few and by == "year" else []
     return shares_of(material, by, names[:MAX_GROUPS], " ".join(more) or None)
 
@@ -185,7 +186,7 @@ def _structure(material: Material) -> list[Any]:
     if calls is None:
         return [Note(material.no_labels)]
     parts: list[Any] = []
-    if material.confusion is None:
+    if material.errors is None:
         parts.append(Note(NO_CONFUSION))
     else:
         for by, order in (("level", LEVELS), ("role", ROLES)):
