@@ -211,8 +211,8 @@ class Tables:
         where = f"unit = 'sentence' AND model = {quote(model)} AND codebook = {quote(codebook)}"
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in self.rows("labels", where, ["revision_id", "start", "end", "label", "abstain", "probabilities"]):
-            best = max((p["probability"] for p in row["probabilities"]), default=0.0)
-            found[row["revision_id"]].append({**row, "probability": best, "probabilities": None})
+            own = next((p["probability"] for p in row["probabilities"] if p["label"] == row["label"]), 0.0)
+            found[row["revision_id"]].append({**row, "probability": own, "probabilities": None})
         return found
 
     def adopt(self, old: Tables) -> dict[str, int]:
@@ -328,16 +328,6 @@ class Tables:
         """Revisions that search cannot find yet. Those without text have no passages and are left out."""
         done = {row["revision_id"] for row in self.rows("passages", columns=["revision_id"])}
         return (e for e in self.iter_entries() if e.text.strip() and e.revision_id not in done)
-
-    def label_counts(self, model: str, codebook: str, unit: str) -> dict[str, tuple[int, float]]:
-        """For each label how many units bear it, and the mean probability it was given with."""
-        where = f"unit = {quote(unit)} AND model = {quote(model)} AND codebook = {quote(codebook)}"
-        sums: dict[str, list[float]] = defaultdict(list)
-        for row in self.rows("labels", where, ["label", "probabilities"]):
-            sums[row["label"]].append(
-                next(p["probability"] for p in row["probabilities"] if p["label"] == row["label"])
-            )
-        return {label: (len(found), sum(found) / len(found)) for label, found in sums.items()}
 
 
 def _first_seen(entries: Sequence[Entry]) -> list[Entry]:

@@ -1,13 +1,17 @@
 """Batches of the classifier: order, resumption after kill -9, the cache of embeddings, bad input, runs and their differences."""
 
+import bz2
 import csv
 import fcntl
+import gzip
 import io
 import json
+import lzma
 import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
@@ -19,9 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cli.commands import runs as runs_command
-from cli.jobs import batch_input, classify_input
+from cli.jobs import batch_input, classify_input, delimited
 from cli.jobs.batch_input import Source, read_rows
 from cli.jobs.batch_output import manifest_path
 from cli.jobs.classify import classify_archive
@@ -29,7 +35,8 @@ from cli.jobs.narrowed import Narrowed
 from cli.jobs.runs import diff_runs, run_manifest, run_rows
 from cli.main import main
 from nlp.cache import CachedEncoder, EmbeddingStore, cached_encoder, store_path, text_key
-from nlp.classify import Classifier, Item
+from nlp.classify import MODEL, Classifier, Item
+from nlp.codebook import DEFAULT, load_codebook
 from nlp.corpus import load_corpus
 from nlp.encoder import load_encoder
 from nlp.look import Key, Look, LookStore
@@ -240,6 +247,98 @@ def test_csv_tsv_and_parquet_give_the_labels_of_json_lines(
 def dicts(path: Path) -> Iterator[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as handle:
         yield from csv.DictReader(handle, delimiter="\t" if path.suffix == ".tsv" else ",")
+
+
+#: The model is sure of the first, and abstains on the second, which is Welsh.
+SURE_AND_NOT = [
+    "Thank you so much for sharing this with us!",
+    "Mae hen wlad fy nhadau yn annwyl i mi, gwlad beirdd.",
+]
+
+
+def two_rows(folder: Path) -> Path:
+    """Both of them, and a row that cannot be classified."""
+    path = folder / "in.jsonl"
+    rows = [{"id": f"={n}", "text": text} for n, text in enumerate([*SURE_AND_NOT, ""])]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("fmt", ["csv", "tsv"])
+@pytest.mark.parametrize("options", [(), ("--unit", "entry", "--explain")])
+def test_stdout_has_the_columns_of_a_result_file(
+    fmt: str, options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = two_rows(tmp_path), tmp_path / f"out.{fmt}"
+    chorus("classify", "--input", source, "--out", out, *options, code=3)
+    capsys.readouterr()
+    assert main(["classify", "--input", str(source), "--format", fmt, *options]) == 3
+    shown = capsys.readouterr().out
+    assert shown == out.read_bytes().decode().replace("\r\n", "\n")  # lines end as everywhere on stdout
+    assert "probabilities" in shown.splitlines()[0]
+    assert "\n'=1" in shown
+
+
+@pytest.fixture
+def other_labels(tmp_path: Path) -> Path:
+    """The shipped classifier under a codebook whose labels have other names."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    info, book = json.loads((MODEL / "model.json").read_text()), DEFAULT.read_text(encoding="utf-8")
+    for name in info["labels"]:
+        book = book.replace(f'"{name}"', f'"x-{name}"')
+    (folder / "codebook.toml").write_text(book, encoding="utf-8")
+    info |= {
+        "labels": [f"x-{name}" for name in info["labels"]],
+        "codebook": load_codebook(folder / "codebook.toml").digest,
+    }
+    (folder / "model.json").write_text(json.dumps(info))
+    (folder / "weights.npz").write_bytes((MODEL / "weights.npz").read_bytes())
+    return folder
+
+
+@pytest.mark.model
+def test_a_table_under_other_labels_shows_the_given_ones_probability(
+    other_labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["classify", "--input", str(two_rows(tmp_path)), "--format", "table"]
+    assert main(arguments) == 3
+    assert capsys.readouterr().out.split("\n")[0].split() == [
+        "ID",
+        "LABEL",
+        "PROMO",
+        "SHARE",
+        "META",
+        "ABSTAIN",
+        "ERROR",
+    ]
+    assert main([*arguments, "--classifier", str(other_labels)]) == 3
+    head, first, _, failed = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert head == ["ID", "LABEL", "PROBABILITY", "ABSTAIN", "ERROR"]
+    assert first[1] == "x-community-sharing"
+    assert 0.5 < float(first[2]) <= 1
+    assert failed == ["=2", "line", "3:", "empty", "text"]
+
+
+@pytest.mark.model
+def test_abstentions_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = two_rows(tmp_path), tmp_path / "out.jsonl"
+    found = classified(source, code=3, capsys=capsys)
+    assert [row["abstain"] for row in found] == [False, True, None]
+    assert main(["classify", "--input", str(source), "--out", str(out)]) == 3
+    shown = capsys.readouterr()
+    summary = {row["label"]: row for row in map(json.loads, shown.out.splitlines())}
+    assert summary[found[1]["label"]]["abstained"] == 1
+    assert sum(row["abstained"] for row in summary.values()) == 1
+    assert (sum(row["rows"] for row in summary.values()), summary["not classified"]["rows"]) == (3, 1)
+    assert "the model abstained on 1 of 2 rows\n1 row was not classified" in shown.err
+    assert counts(out)["abstained"] == 1
+    manifest = json.loads(manifest_path(out).read_bytes())
+    manifest["counts"] = {name: count for name, count in manifest["counts"].items() if "abstained" not in name}
+    manifest_path(out).write_text(json.dumps(manifest))  # as it was before they were counted
+    assert main(["classify", "--input", str(source), "--out", str(out)]) == 3
+    assert {json.loads(line)["abstained"] for line in capsys.readouterr().out.splitlines()} == {None}
 
 
 @pytest.mark.model
@@ -494,6 +593,15 @@ UNUSABLE = [
     ("in.csv", b"id,text,text\n1,a,b\n", "line 1: more than one column 'text'"),
     ("in.csv", b"\x89PNG\r\n\x1a\n\x00\x00", "line 1: no column"),
     ("in.tsv", b"id,text\n1,hello\n", "line 1: no column"),
+    ("in.csv", b'id,text\n1,"never closed\n', "line 2: a quotation mark is never closed"),
+    ("in.csv", b'id,"text\n1,a\n2,b\n', "line 1: a quotation mark is never closed"),
+    ("in.tsv", b'id\t"text\n1\ta\n', "no column 'text' (there are: id, \"text)"),
+    ("in.csv", "id,text\n1,a\n".encode("utf-16"), "in.csv: is UTF-16 - save it as UTF-8"),
+    ("in.jsonl", '{"id": 1}'.encode("utf-16"), "in.jsonl: is UTF-16 - save it as UTF-8"),
+    ("in.jsonl.gz", gzip.compress(b"{}", mtime=0), "in.jsonl.gz: is compressed (gzip) - zcat "),
+    ("in.jsonl.xz", lzma.compress(b"{}"), "in.jsonl.xz: is compressed (xz) - xzcat "),
+    ("in.csv.gz", gzip.compress(b"id,text\n", mtime=0), "in.csv.gz: is compressed (gzip) - unpack it first"),
+    ("in.csv", bz2.compress(b"id,text\n"), "in.csv: is compressed (bzip2) - unpack it first"),
     ("in.parquet", b"PAR1 no", "not readable as Parquet"),
     ("missing.csv", None, "no such file"),
     ("", None, "a directory"),
@@ -517,6 +625,47 @@ def test_a_file_that_cannot_be_used_is_one_line_and_writes_nothing(
     assert not list(tmp_path.glob("out*"))
 
 
+@pytest.mark.parametrize("out", ["-", "out.jsonl", "out.csv", "out.parquet"])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        *((f"in.{suffix}", b"") for suffix in ("jsonl", "csv", "tsv", "parquet")),
+        ("in.jsonl", b"\n \n"),
+        ("in.csv", b"id,text\n\n"),
+        ("in.parquet", None),
+    ],
+)
+def test_a_file_without_rows_says_so(
+    name: str, data: bytes | None, out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, place = tmp_path / name, out if out == "-" else str(tmp_path / out)
+    if data is None:
+        pq.write_table(pa.table({"id": pa.array([], pa.string()), "text": pa.array([], pa.string())}), source)
+    else:
+        source.write_bytes(data)
+    assert main(["classify", "--input", str(source), "--out", place]) == NothingFound.exit_code
+    shown = capsys.readouterr()
+    assert f"{name}: holds no rows" in shown.err
+    assert shown.out == ""
+    assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.model
+def test_nothing_on_stdin_is_no_obstacle_to_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.csv"
+    for data, code in ((b"", NothingFound.exit_code), (b'{"id": "1", "text": "Thanks!"}\n', 0)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert main(["classify", "--input", "-", "--out", str(out)]) == code
+        assert out.exists() == (code == 0)
+    assert "stdin: holds no rows" in capsys.readouterr().err
+    assert [row["id"] for row in dicts(out)] == ["1"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"{}"))))
+    assert main(["classify", "--input", "-"]) == 2
+    assert "zcat FILE | chorus classify --input -" in capsys.readouterr().err
+
+
 def test_rows_of_csv_with_wrong_widths_and_bytes_are_marked(tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes(
@@ -537,14 +686,121 @@ def test_rows_of_csv_with_wrong_widths_and_bytes_are_marked(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
-def test_a_quotation_mark_that_is_never_closed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_input, "MAX_FIELD", 10_000)
-    source = tmp_path / "in.csv"
-    source.write_text('id,text\n1,fine\n2,"never closed\n' + "3,x\n" * 5_000, encoding="utf-8")
-    rows = read_rows(Source(str(source)))
-    assert next(rows).id == "1"
-    with pytest.raises(UsageError, match=r"line \d+: not readable as CSV"):
-        list(rows)
+def rows_of(path: Path, data: str) -> list[tuple[int, str | None, str | None]]:
+    """Number, id and text of each row; the error in the place of a text that there is not."""
+    path.write_bytes(data.encode())
+    source = Source(str(path))
+    found = list(read_rows(source))
+    assert batch_input.count_rows(source) == len(found)
+    return [(row.number, row.id, row.item.text if row.item else row.error) for row in found]
+
+
+UNCLOSED = "a quotation mark is never closed"
+
+#: CSV, and what is read of it.
+CSV_CASES = [
+    (  # to the end of the file
+        '1,"Thanks for this\n2,Buy my book\n3,The bridge opened\n',
+        [(2, None, f"line 2: {UNCLOSED}"), (3, "2", "Buy my book"), (4, "3", "The bridge opened")],
+    ),
+    (  # to the next mark, which cannot close it
+        '1,"Thanks for this\n2,"Buy my ""book""\nhere"\n3,"The bridge, opened"\n',
+        [(2, None, f"line 2: {UNCLOSED}"), (3, "2", 'Buy my "book"\nhere'), (5, "3", "The bridge, opened")],
+    ),
+    (  # the second of a row: its lines up to that mark are lost
+        '"1\na","b\nc\n2,d\n',
+        [(2, None, f"line 2: {UNCLOSED}"), (4, None, "line 4: 1 fields where the header has 2"), (5, "2", "d")],
+    ),
+    (  # closed, some with blanks after it; in one line as Python's csv reads it
+        '1,"a\r\n\r\nb" \r\n2,"c" d\r\n3,e "f"\r\n"4\n",""\r\n5,"g"',
+        [
+            (2, "1", "a\r\n\r\nb "), (5, "2", "c d"), (6, "3", 'e "f"'), (7, "4\n", "line 7: empty text"),
+            (9, "5", "g"),
+        ],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "expected"), CSV_CASES)
+def test_a_quotation_mark_in_csv_that_is_never_closed_takes_no_row_with_it(
+    data: str, expected: list[tuple[int, str | None, str | None]], tmp_path: Path
+) -> None:
+    assert rows_of(tmp_path / "in.csv", "id,text\n" + data) == expected
+
+
+#: TSV, and what is read of it.
+TSV_CASES = [
+    (  # quotation marks of the text
+        'a\t"Fine words" she said\nb\t"starts with a quote only\nc\tthanks a lot everyone\nd\tlast row\n',
+        [
+            (2, "a", '"Fine words" she said'), (3, "b", '"starts with a quote only'),
+            (4, "c", "thanks a lot everyone"), (5, "d", "last row"),
+        ],
+    ),
+    (  # a quotation over several rows
+        'a\t"I came.\nb\tI saw.\nc\tI won."\nd\tSo he said.\n',
+        [(2, "a", '"I came.'), (3, "b", "I saw."), (4, "c", 'I won."'), (5, "d", "So he said.")],
+    ),
+    (  # fields that a spreadsheet quoted
+        'a\t"one\n\ntwo ""2"""\nb\t"tab\there"\n"c"\t"3"\n',
+        [(2, "a", 'one\n\ntwo "2"'), (5, "b", "tab\there"), (6, "c", "3")],
+    ),
+    ('"a\tb\n"c\td"\n', [(2, '"a', "b"), (3, '"c', 'd"')]),
+    ('"1\n2"\t"a\n3\tb\n', [(2, "1\n2", '"a'), (4, "3", "b")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "expected"), TSV_CASES)
+def test_a_quotation_mark_in_tsv_that_is_not_closed_stands_for_itself(
+    data: str, expected: list[tuple[int, str | None, str | None]], tmp_path: Path
+) -> None:
+    assert rows_of(tmp_path / "in.tsv", "id\ttext\n" + data) == expected
+
+
+def test_no_row_is_longer_than_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "MAX_FIELD", 10_000)
+    more = "".join(f"{n},x\n" for n in range(3, 5_003))
+    found = rows_of(tmp_path / "in.csv", 'id,text\n1,fine\n2,"never closed\n' + more + f'q,{"y" * 30_000}\n"r",z"\n')
+    assert found[:3] == [(2, "1", "fine"), (3, None, f"line 3: {UNCLOSED}"), (4, "3", "x")]
+    assert found[-3:] == [
+        (5_003, "5002", "x"),
+        (5_004, None, "line 5004: more than 10000 characters without a line end"),
+        (5_005, "r", 'z"'),
+    ]
+    assert len(found) == 5_004
+
+
+@given(st.lists(st.lists(st.text('a ",\n\r'), min_size=3, max_size=3), max_size=5), st.sampled_from(["\n", "\r\n"]))
+def test_what_was_written_as_csv_is_read_as_it_was(rows: list[list[str]], line_end: str) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=line_end, quoting=csv.QUOTE_ALL).writerows(rows)
+    found = delimited.records(io.BytesIO(text.getvalue().encode()), tabs=False, check=lambda start: None)
+    assert [(record.fields, record.problem) for record in found] == [(row, None) for row in rows]
+
+
+@pytest.mark.model
+def test_a_run_over_a_damaged_csv_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out, whole = (tmp_path / name for name in ("in.csv", "out.jsonl", "whole.jsonl"))
+    cells = ['"Thanks for this', '"Buy\nmy book"', "The bridge opened"]
+    source.write_text("id,text\n" + "".join(f"{n},{cells[n % 3]}\n" for n in range(3 * CHUNK)), encoding="utf-8")
+    chorus("classify", "--input", source, "--out", whole, code=3)
+    judge, judged = classify_input.Judge.judge, 0
+
+    def interrupted(self: classify_input.Judge, chunk: list[batch_input.InputRow]) -> list[dict[str, Any]]:
+        nonlocal judged
+        judged += 1
+        if judged == 2:
+            raise KeyboardInterrupt
+        return judge(self, chunk)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(classify_input.Judge, "judge", interrupted)
+        chorus("classify", "--input", source, "--out", out, code=130)
+    assert counts(out)["rows"] == CHUNK
+    chorus("classify", "--input", source, "--out", out, code=3)
+    assert out.read_bytes() == whole.read_bytes()
+    assert [row["id"] for row in json_lines(out)] == [str(n) if n % 3 else None for n in range(3 * CHUNK)]
+    assert {**counts(out), "milliseconds": 0}.items() >= {"not classified": CHUNK, "rows": 3 * CHUNK}.items()
 
 
 def test_reading_is_flat_and_a_late_error_comes_after_what_stood_before(tmp_path: Path) -> None:
@@ -629,6 +885,37 @@ def test_an_archive_is_classified_part_by_part(archive: Path) -> None:
     assert {row["status"] for row in rows} == {"done"}
     parameters = [run_manifest(archive, row["id"])["parameters"] for row in rows]
     assert {"unit": "sentence", "site": "www.A.example", "author": "ana"} in parameters
+
+
+@pytest.mark.model
+def test_the_summary_of_a_part_is_of_that_part(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = classify_archive(archive, quiet=True).rows
+    assert sum(row["units"] for row in whole) == 10
+    assert {json.dumps(row["filters"]) for row in whole} == {"{}"}
+    part = classify_archive(archive, narrowed=Narrowed(author="ana")).rows
+    assert "labels of the 4 entries that meet the filters, whenever they were given" in capsys.readouterr().err
+    of_ana = [row["label"] for row in labels(archive) if row["revision_id"] in by(archive, "Ana")]
+    assert {row["label"]: row["units"] for row in part if row["units"]} == Counter(of_ana)
+    assert sum(row["units"] for row in part) == 4
+    assert sum(row["share"] for row in part) == pytest.approx(1)
+    assert all(row["filters"] == {"author": "ana"} for row in part)
+
+
+def by(archive: Path, author: str) -> set[str]:
+    rows = Tables.open(Archive.open(archive)).rows("entries", columns=["revision_id", "author"])
+    return {row["revision_id"] for row in rows if row["author"] == author}
+
+
+@pytest.mark.model
+def test_abstentions_in_an_archive_are_counted(archive: Path) -> None:
+    thread = make_id("thread", "a.example")
+    Tables.open(Archive.open(archive)).write([], [], [comment(thread, 4, SURE_AND_NOT[1])])
+    rows = classify_archive(archive, quiet=True).rows
+    without = [row["label"] for row in labels(archive) if row["abstain"]]
+    assert {row["label"]: row["abstained"] for row in rows if row["abstained"]} == Counter(without)
+    assert any(row["text"] == SURE_AND_NOT[1] and row["abstain"] for row in labels(archive))
+    [run] = run_rows(archive)
+    assert run["counts"]["abstained"] == len(without) > 0
 
 
 @pytest.mark.model

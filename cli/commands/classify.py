@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,8 +26,14 @@ chorus classify --input comments.csv --text-column body --unit entry --out label
 echo '{"id": "1", "text": "Thanks, this fixed it.", "context": null, "role": "comment"}' | chorus classify --input -
 """
 
-#: What table, csv and tsv show of a result on stdout; JSON shows everything.
-COLUMNS = ("id", "label", "promo", "share", "meta", "abstain", "error")
+#: The columns of the default codebook's labels; null under a codebook that lacks them.
+ACTS = ("promo", "share", "meta")
+
+#: What a table shows of a result on stdout; the other formats show everything.
+COLUMNS = ("id", "label", *ACTS, "abstain", "error")
+
+#: The same under a codebook of one's own: how probable the given label is.
+OTHER_COLUMNS = ("id", "label", "probability", "abstain", "error")
 
 #: The exit code when some rows were not classified.
 PARTIAL = 3
@@ -88,8 +96,9 @@ def classify(
     """Label language: self-promotion, community-sharing, meta-talk or neither (or as the --classifier's codebook has it).
 
     Without --input, every sentence of the archive that this model has not labelled yet; an interrupted run goes on where it
-    stopped. With --input, one result for each row, in the same order; a row that cannot be classified has a null label and
-    an error, and the exit code is 3. Labels are a model's, not a person's: `chorus codebook` says what they mean,
+    stopped. The summary counts what the model labelled before, too: of all entries, or of those that the filters choose. With
+    --input, one result for each row, in the same order; a row that cannot be classified has a null label and an error, and
+    the exit code is 3; a file without rows is 5. Labels are a model's, not a person's: `chorus codebook` says what they mean,
     docs/model.md how often the model errs.
     """
     from cli.jobs.classify import classify_archive
@@ -118,7 +127,7 @@ def classify(
         options.archive_path(archive), unit=unit, quiet=silent, narrowed=narrowed, cache=not no_cache,
         model=classifier, costs=parse_costs(cost), engine=engine,
     )  # fmt: skip
-    emit(report.rows, ("label", "units", "share", "mean_probability"), chosen)
+    emit(report.rows, ("label", "units", "share", "mean_probability", "abstained"), chosen)
 
 
 def _check_together(source: str | None, out: str, narrowed: dict[str, str], explain: bool) -> None:
@@ -135,17 +144,40 @@ def _check_together(source: str | None, out: str, narrowed: dict[str, str], expl
 def _input(request: InputRequest, out: str, fmt: str) -> None:
     from pathlib import Path
 
-    from cli.jobs.classify_input import Outcome, classify_file, classify_rows
+    from cli.jobs.classify_input import classify_file
     from cli.output import emit
 
     if out == "-":
-        outcome = Outcome()
-        emit(classify_rows(request, outcome), COLUMNS, fmt)
-        outcome.tell(quiet=request.quiet)
-        failed = outcome.failed
+        failed = _to_stdout(request, fmt)
     else:
         report = classify_file(request, Path(out))
-        emit(report.rows, ("label", "rows", "share"), fmt)
+        emit(report.rows, ("label", "rows", "share", "abstained"), fmt)
         failed = report.failed
     if failed:
         raise typer.Exit(PARTIAL)
+
+
+def _to_stdout(request: InputRequest, fmt: str) -> int:
+    """Write the results as they come; returns how many rows were not classified."""
+    from cli.jobs.batch_output import delimited
+    from cli.jobs.classify_input import Outcome, classify_rows
+    from cli.output import emit
+
+    outcome = Outcome()
+    rows = classify_rows(request, outcome)
+    first = list(islice(rows, 1))  # with it the model is known, and with the model the columns
+    results = chain(first, rows)
+    if fmt in ("csv", "tsv"):
+        for number, row in enumerate(results):
+            sys.stdout.write(delimited([row], outcome.shape, fmt, header=number == 0))
+    else:
+        has_acts = all(outcome.shape.example[name] is not None for name in ACTS)
+        tabled = map(_with_probability, results) if fmt == "table" else results
+        emit(tabled, COLUMNS if has_acts else OTHER_COLUMNS, fmt)
+    outcome.tell(quiet=request.quiet)
+    return outcome.failed
+
+
+def _with_probability(row: dict[str, Any]) -> dict[str, Any]:
+    """The result with the ``probability`` of its label; null where it has none."""
+    return {**row, "probability": (row["probabilities"] or {}).get(row["label"])}

@@ -5,9 +5,9 @@ A row that cannot be classified comes out marked with its error; a file that can
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
+import shlex
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,16 +17,14 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from store.records import ChorusError, UsageError
+from cli.jobs.delimited import Record, records
+from store.records import ChorusError, NothingFound, UsageError
 
 if TYPE_CHECKING:
     from nlp.classify import Item
 
 #: If none of so many rows at the start has an id and a text, the file is something else.
 PROBE = 20
-
-#: A longer field of a CSV file is a quotation mark that was never closed.
-MAX_FIELD = 64 * 1024**2
 
 #: Rows whose ids are looked up together, fewer where their texts are long.
 LOOKUP, LOOKUP_CHARACTERS = 256, 1_000_000
@@ -38,6 +36,17 @@ PARQUET_BATCH = 1_024
 ROLES = {"post": "post", "comment": "comment", "pingback": "comment", "trackback": "comment", "": "comment"}
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
+
+#: How a compressed file begins, what it is, and what unpacks it to stdout.
+COMPRESSED = {
+    b"\x1f\x8b": ("gzip", "zcat"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstdcat"),
+    b"\xfd7zXZ": ("xz", "xzcat"),
+    b"BZh91AY&SY": ("bzip2", "bzcat"),
+}
+
+#: How UTF-16 begins.
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 _EXAMPLE = 'one object a line: {"id": "1", "text": "…", "context": null, "role": "comment"}'
 
@@ -87,7 +96,8 @@ class InputRow:
 def read_rows(source: Source, *, longest: int | None = None) -> Iterator[InputRow]:
     """Every row, in order. Texts of more than ``longest`` characters are marked, and ids that were there before.
 
-    Raises ``UsageError`` with the place when the file is missing, lacks a column or holds nothing like rows.
+    Raises ``UsageError`` with the place when the file is missing, lacks a column or holds nothing like rows,
+    ``NothingFound`` when it holds nothing at all.
     """
     readers: dict[str, Callable[[Source], Iterator[InputRow]]] = {
         "jsonl": _json_rows, "csv": _delimited_rows, "tsv": _delimited_rows, "parquet": _parquet_rows,
@@ -106,10 +116,7 @@ def count_rows(source: Source) -> int | None:
     with _open(source) as handle:
         if source.format == "jsonl":
             return sum(1 for line in handle if line.strip())
-        try:
-            return max(sum(1 for row in _csv_reader(handle, source) if row) - 1, 0)
-        except csv.Error:
-            return None
+        return max(sum(1 for _ in _records(handle, source)) - 1, 0)
 
 
 def input_digest(source: Source) -> str | None:
@@ -140,10 +147,24 @@ def _open(source: Source) -> Iterator[IO[bytes]]:
         yield handle
 
 
+def _check_start(line: bytes, source: Source) -> None:
+    """Raise ``UsageError`` if a file that begins so is no plain UTF-8."""
+    if line.startswith(UTF_16):
+        raise UsageError(f"{source.name}: is UTF-16", hint="save it as UTF-8")
+    found = next((kind for start, kind in COMPRESSED.items() if line.startswith(start)), None)
+    if found is not None:
+        name = "FILE" if source.path == "-" else shlex.quote(source.path)
+        inside = FORMATS.get(Path(source.path).with_suffix("").suffix.lower(), "jsonl")
+        as_lines = inside == source.format == "jsonl"
+        unpack = f"{found[1]} {name} | chorus classify --input -" if as_lines else "unpack it first"
+        raise UsageError(f"{source.name}: is compressed ({found[0]})", hint=unpack)
+
+
 def _json_rows(source: Source) -> Iterator[InputRow]:
     with _open(source) as lines:
         for number, line in enumerate(lines, 1):
             if number == 1:
+                _check_start(line, source)
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if line.strip():
                 yield _json_row(line, number, source)
@@ -172,31 +193,22 @@ def _loaded(line: bytes, id_column: str) -> Any:
     return json.loads(line.decode("utf-8", "surrogatepass"))
 
 
+def _records(handle: IO[bytes], source: Source) -> Iterator[Record]:
+    return records(handle, tabs=source.format == "tsv", check=lambda start: _check_start(start, source))
+
+
 def _delimited_rows(source: Source) -> Iterator[InputRow]:
     with _open(source) as handle:
-        reader = _csv_reader(handle, source)
         header: list[str] | None = None
-        start = 1  # a row with line breaks in its text is named by its first line
-        try:
-            for row in reader:
-                if header is None:
-                    header = _checked_header([name.strip() for name in row], source)
-                elif row:
-                    yield _delimited_row(row, header, start, source)
-                start = reader.line_num + 1
-        except csv.Error as error:
-            raise UsageError(
-                f"{source.name}, line {reader.line_num}: not readable as {source.format.upper()} ({error})",
-                hint="is there a quotation mark that is never closed?",
-            ) from error
-
-
-def _csv_reader(handle: IO[bytes], source: Source) -> Any:
-    import io
-
-    csv.field_size_limit(MAX_FIELD)
-    text = io.TextIOWrapper(handle, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    return csv.reader(text, delimiter="\t" if source.format == "tsv" else ",")
+        for record in _records(handle, source):
+            if record.problem is not None and header is not None:
+                yield _broken(record.number, source, record.problem)
+            elif header is not None:
+                yield _delimited_row(record.fields, header, record.number, source)
+            elif record.problem is not None:
+                raise UsageError(f"{source.name}, line {record.number}: {record.problem}")
+            else:
+                header = _checked_header([name.strip() for name in record.fields], source)
 
 
 def _checked_header(names: list[str], source: Source) -> list[str]:
@@ -237,6 +249,9 @@ def _parquet(source: Source) -> Iterator[Any]:
 def _parquet_rows(source: Source) -> Iterator[InputRow]:
     import pyarrow as pa
 
+    with _open(source) as handle:
+        if not handle.read(1):  # as an empty file of any other kind
+            return
     with _parquet(source) as file:
         names = _checked_header(list(file.schema_arrow.names), source)
         wanted = [n for n in (source.id_column, source.text_column, "context", "role") if n in names]
@@ -312,7 +327,7 @@ def _measured(row: InputRow, source: Source, longest: int | None) -> InputRow:
 
 
 def _usable(rows: Iterable[InputRow], source: Source) -> Iterator[InputRow]:
-    """The rows, unless the first ``PROBE`` of them are all broken: then the first one's error is the file's."""
+    """The rows, unless there are none or the first ``PROBE`` of them are all broken: the first one's error is the file's then."""
     doubtful: list[InputRow] | None = []
     for row in rows:
         if doubtful is None or not row.broken:
@@ -325,6 +340,8 @@ def _usable(rows: Iterable[InputRow], source: Source) -> Iterator[InputRow]:
             break
     if doubtful:
         raise UsageError(f"{source.name}, {doubtful[0].error}", hint=_EXAMPLE if source.format == "jsonl" else None)
+    if doubtful is not None:
+        raise NothingFound(f"{source.name}: holds no rows")
 
 
 def _without_repeats(rows: Iterable[InputRow], source: Source) -> Iterator[InputRow]:

@@ -22,7 +22,7 @@ from typing import IO, Any
 from cli.output import dumps
 from store.archive import Archive
 from store.manifest import RunRecorder
-from store.records import ArchiveLocked, UsageError
+from store.records import ArchiveLocked, ChorusError, UsageError
 from store.schema import safe_cell
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
@@ -93,7 +93,8 @@ class FileRun(RunRecorder):
         ):
             if before != now and kind != INPUT_PATH:
                 raise UsageError(f"{self.out}: was begun with another {kind} ({before}, now {now})", hint=_ANEW)
-        if "input" not in self.digests:
+        has_begun = old["counts"].get("rows") or old["status"] in FINISHED
+        if "input" not in self.digests and has_begun:
             raise UsageError(f"{self.out}: was begun from stdin, which cannot be read again", hint=_ANEW)
         self.run_id, self._started = str(old["run_id"]), str(old["started_at"])
         self.counts.update(old["counts"])
@@ -127,18 +128,24 @@ class ResultFile:
         """Make the file whole."""
         if self._format == "parquet":
             _to_parquet(Path(self._handle.name), self._run.out, self._shape)
-        elif self._format != "jsonl" and self._run.counts["bytes"] == 0:
-            self.append([], {})
 
     def _encoded(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
         if self._format in ("jsonl", "parquet"):
             return "".join(dumps(row) + "\n" for row in rows).encode()
-        text = io.StringIO()
-        writer = csv.writer(text, delimiter="\t" if self._format == "tsv" else ",", lineterminator="\r\n")  # RFC 4180
-        if self._run.counts["bytes"] == 0:
-            writer.writerow(self._shape.columns)
-        writer.writerows([_cell(row.get(name)) for name in self._shape.columns] for row in rows)
-        return text.getvalue().encode("utf-8", "replace")
+        header = self._run.counts["bytes"] == 0
+        return delimited(rows, self._shape, self._format, header=header, line_end="\r\n").encode()  # RFC 4180
+
+
+def delimited(
+    rows: Iterable[Mapping[str, Any]], shape: Shape, fmt: str, *, header: bool = False, line_end: str = "\n"
+) -> str:
+    """Rows as ``csv`` or ``tsv``, under a line of the columns' names if they need a ``header``."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t" if fmt == "tsv" else ",", lineterminator=line_end)
+    if header:
+        writer.writerow(shape.columns)
+    writer.writerows([_cell(row.get(name)) for name in shape.columns] for row in rows)
+    return text.getvalue().encode("utf-8", "replace").decode()
 
 
 @contextmanager
@@ -173,7 +180,7 @@ def _locked(path: Path) -> Iterator[IO[bytes]]:
             raise ArchiveLocked(f"{path}: another process is writing to it", hint="wait until it is done") from None
         try:
             yield handle
-        except UsageError:
+        except ChorusError:
             if fresh and not path.stat().st_size:
                 path.unlink()
             raise

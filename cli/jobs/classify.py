@@ -27,7 +27,8 @@ ROLES = {"post": "post"}
 
 @dataclass(slots=True)
 class ClassifyReport:
-    """How often each label was given: rows with ``label``, ``units``, ``share`` (0 to 1) and ``mean_probability``."""
+    """How often each label was given: rows with ``label``, ``units``, ``share`` (0 to 1), ``mean_probability``, ``abstained``
+    (on how many of the units the model abstained) and the ``filters`` that chose their entries."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -43,11 +44,11 @@ def classify_archive(
     costs: Mapping[str, float] | None = None,
     engine: str = "local",
 ) -> ClassifyReport:
-    """Label what this model has not labelled yet, in batches; then report over the whole archive.
+    """Label what this model has not labelled yet, in batches; then report over all that it has labelled.
 
-    ``narrowed`` leaves other entries for another time; raises ``NothingFound`` if it leaves none. ``cache`` keeps
-    embeddings on disk; ``model`` is a classifier's directory, ``costs`` as in ``Classifier.load``, ``engine`` as in
-    ``open_classifier``.
+    ``narrowed`` leaves other entries for another time and out of the report; raises ``NothingFound`` if it leaves none.
+    ``cache`` keeps embeddings on disk; ``model`` is a classifier's directory, ``costs`` as in ``Classifier.load``, ``engine``
+    as in ``open_classifier``.
     """
     from cli.jobs.model import open_classifier
     from store.archive import Archive
@@ -69,7 +70,8 @@ def classify_archive(
             note(f"embeddings were not kept: {encoder.trouble}", quiet=quiet)
         if unit == "sentence":
             _mark_passages(tables, classifier)
-        return ClassifyReport(_summary(tables, classifier, unit))
+        chosen = _chosen(tables, where, quiet) if conditions else None
+        return ClassifyReport(_summary(tables, classifier, unit, chosen, choice.given()))
 
 
 def _given(costs: Mapping[str, float] | None) -> dict[str, Any]:
@@ -94,12 +96,16 @@ def _where(tables: Tables, conditions: Iterable[Condition]) -> str:
     return where
 
 
-def _done(tables: Tables, classifier: Classifier, unit: str) -> set[bytes]:
-    """Revisions that this model has labelled."""
+def _own(classifier: Classifier, unit: str) -> str:
+    """SQL for the labels that this model, reading its codebook, gave to such units."""
     from store.filters import quote
 
-    labels = f"unit = {quote(unit)} AND model = {quote(classifier.name)} AND codebook = {quote(classifier.codebook)}"
-    return {bytes.fromhex(row["revision_id"]) for row in tables.rows("labels", labels, ["revision_id"])}
+    return f"unit = {quote(unit)} AND model = {quote(classifier.name)} AND codebook = {quote(classifier.codebook)}"
+
+
+def _done(tables: Tables, classifier: Classifier, unit: str) -> set[bytes]:
+    """Revisions that this model has labelled."""
+    return {bytes.fromhex(row["revision_id"]) for row in tables.rows("labels", _own(classifier, unit), ["revision_id"])}
 
 
 def _waiting(tables: Tables, done: set[bytes], where: str) -> Counter[str]:
@@ -136,7 +142,7 @@ def _label_all(
     whatever was labelled before. Where a run stopped and went on does not show in the labels."""
     done = _done(tables, classifier, unit)
     waiting = _waiting(tables, done, where)
-    run.counts.update({"entries": 0, "labels": 0})
+    run.counts.update({"entries": 0, "labels": 0, "abstained": 0})
     with Progress("entries classified", sum(waiting.values()), quiet=quiet) as progress:
         for threads in _in_batches(waiting):
             entries = _entries(tables, threads, "state = 'visible'")
@@ -147,6 +153,7 @@ def _label_all(
             entries_done = sum(waiting[thread] for thread in threads)
             run.counts["entries"] += entries_done
             run.counts["labels"] += len(labels)
+            run.counts["abstained"] += sum(label.abstain for label in labels)
             run.counts.update({"texts encoded": encoder.encoded, "texts from cache": encoder.found})
             run.counts["sentences from cache"] = classifier.recalled
             progress.step(entries_done)
@@ -222,18 +229,52 @@ def _mark_passages(tables: Tables, classifier: Classifier) -> None:
     tables.set_passage_labels(classifier.name, classifier.codebook, order=classifier.labels)
 
 
-def _summary(tables: Tables, classifier: Classifier, unit: str) -> list[dict[str, Any]]:
-    counts = tables.label_counts(classifier.name, classifier.codebook, unit)
-    total = sum(count for count, _ in counts.values())
+def _chosen(tables: Tables, where: str, quiet: bool) -> set[bytes]:
+    """Revisions of the entries that the filters chose; says that the report is of them alone."""
+    found = {bytes.fromhex(row["revision_id"]) for row in tables.rows("entries", where, ["revision_id"])}
+    many = "1 entry that meets" if len(found) == 1 else f"{len(found)} entries that meet"
+    note(f"labels of the {many} the filters, whenever they were given", quiet=quiet)
+    return found
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How many units bear a label, the sum of the probabilities that it was given with, on how many the model abstained."""
+
+    units: int = 0
+    probability: float = 0.0
+    abstained: int = 0
+
+
+def _tallies(tables: Tables, classifier: Classifier, unit: str, chosen: set[bytes] | None) -> dict[str, _Tally]:
+    """What each label was given to, in the whole archive or in the ``chosen`` revisions."""
+    found = {name: _Tally() for name in classifier.labels}
+    columns = ["revision_id", "label", "abstain", "probabilities"]
+    for row in tables.rows("labels", _own(classifier, unit), columns):
+        if chosen is None or bytes.fromhex(row["revision_id"]) in chosen:
+            tally = found[row["label"]]
+            tally.units += 1
+            tally.probability += next(p["probability"] for p in row["probabilities"] if p["label"] == row["label"])
+            tally.abstained += row["abstain"]
+    return found
+
+
+def _summary(
+    tables: Tables, classifier: Classifier, unit: str, chosen: set[bytes] | None, filters: dict[str, str]
+) -> list[dict[str, Any]]:
+    tallies = _tallies(tables, classifier, unit, chosen)
+    total = sum(tally.units for tally in tallies.values())
     return [
         {
             "label": name,
-            "units": counts.get(name, (0, 0.0))[0],
-            "share": counts.get(name, (0, 0.0))[0] / total if total else 0.0,
-            "mean_probability": counts[name][1] if name in counts else None,
+            "units": tally.units,
+            "share": tally.units / total if total else 0.0,
+            "mean_probability": tally.probability / tally.units if tally.units else None,
+            "abstained": tally.abstained,
             "unit": unit,
+            "filters": filters,
             "model": classifier.name,
             "codebook": classifier.codebook,
         }
-        for name in classifier.labels
+        for name, tally in tallies.items()
     ]

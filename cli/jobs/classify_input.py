@@ -32,6 +32,9 @@ LONGEST_SENTENCE = 20_000
 #: What rows without a label are counted under.
 NOT_CLASSIFIED = "not classified"
 
+#: What rows on which the model abstained are counted under, besides their label.
+ABSTAINED = "abstained"
+
 #: Has words and cues, so that every column of its result has a value of its type.
 EXAMPLE = "Thank you for sharing this, Ana."
 
@@ -53,7 +56,8 @@ class InputRequest:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What a result file holds: rows of ``label``, ``rows`` and ``share`` (0 to 1), and how many rows were not classified."""
+    """What a result file holds: rows of ``label``, ``rows``, ``share`` (0 to 1) and ``abstained`` (on how many of them the model
+    abstained; ``None`` if a version that did not count them began the file), and how many rows were not classified."""
 
     rows: list[dict[str, Any]]
     failed: int
@@ -61,11 +65,14 @@ class FileReport:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of it: how often each label was given, how many rows were not classified, and the first one's error."""
+    """What came of it: how often each label was given, on how many rows the model abstained, how many were not classified,
+    and the first one's error. ``shape`` is that of the rows, told when the first one is out."""
 
     labels: Counter[str] = field(default_factory=Counter)
+    abstained: int = 0
     failed: int = 0
     first_error: str | None = None
+    shape: Shape = field(default_factory=lambda: Shape((), {}))
 
     def count(self, row: dict[str, Any]) -> None:
         """Take one result into account."""
@@ -74,13 +81,20 @@ class Outcome:
             self.first_error = self.first_error or row["error"]
         else:
             self.labels[row["label"]] += 1
+            self.abstained += row["abstain"]
 
     def tell(self, *, quiet: bool = False) -> None:
-        """Say on stderr what was not classified."""
+        """Say on stderr on how much the model abstained, and what was not classified."""
+        if self.abstained:
+            note(f"the model abstained on {self.abstained} of {_rows_said(self.labels.total())}", quiet=quiet)
         if self.failed:
-            rows = "1 row was" if self.failed == 1 else f"{self.failed} rows were"
+            were = "was" if self.failed == 1 else "were"
             first = f"; first: {self.first_error}" if self.first_error else ""
-            note(f"{rows} not classified, their results say why{first}", quiet=quiet)
+            note(f"{_rows_said(self.failed)} {were} not classified, their results say why{first}", quiet=quiet)
+
+
+def _rows_said(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
 
 
 class Judge:
@@ -194,15 +208,14 @@ def _rows(request: InputRequest) -> Iterator[InputRow]:
 def classify_rows(request: InputRequest, outcome: Outcome) -> Iterator[dict[str, Any]]:
     """Results as they come, with flat memory; ``outcome`` fills on the way.
 
-    A file that cannot be used raises ``UsageError`` naming the place; results before it are out by then.
+    A file that cannot be used raises ``UsageError`` naming the place, one without rows ``NothingFound``; results before it
+    are out by then.
     """
     chunks = in_chunks(_rows(request), CHUNK, CHUNK_CHARACTERS)
-    first = next(chunks, None)  # before the model is loaded: a wrong file is told at once
-    if first is None:
-        return
+    chunk = next(chunks, None)  # before the model is loaded: a wrong file is told at once
     total = count_rows(request.source) if not request.quiet else None
     with _judge(request) as judge, Progress("rows classified", total, quiet=request.quiet) as progress:
-        chunk: list[InputRow] | None = first
+        outcome.shape = judge.shape
         while chunk:
             for row in judge.judge(chunk):
                 outcome.count(row)
@@ -215,7 +228,7 @@ def classify_file(request: InputRequest, out: Path) -> FileReport:
     """Classify into ``out``, going on where an earlier run of the same stopped.
 
     Raises ``UsageError`` if the file was begun with another input, model or option, ``ArchiveLocked`` while another
-    process writes to it.
+    process writes to it, ``NothingFound`` if there are no rows.
     """
     _check(request, out)
     digest = input_digest(request.source)
@@ -271,13 +284,33 @@ def _fill(result: ResultFile, run: FileRun, judge: Judge, request: InputRequest)
             for row in rows:
                 outcome.count(row)
             counts.update(Counter(row["label"] or NOT_CLASSIFIED for row in rows))
+            counts.update(_abstentions(rows) if not done or ABSTAINED in run.counts else {})
             counts["milliseconds"] = round(1000 * (time.monotonic() - started))
             result.append(rows, counts)
             progress.step(len(chunk))
     outcome.tell(quiet=request.quiet)
 
 
+def _abstentions(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """On how many rows the model abstained, in all and of each label."""
+    found = Counter(_abstained(row["label"]) for row in rows if row["abstain"])
+    return {ABSTAINED: found.total(), **found}
+
+
+def _abstained(label: str) -> str:
+    """What rows of this label on which the model abstained are counted under."""
+    return f"{label}, {ABSTAINED}"
+
+
 def _summary(counts: dict[str, int], labels: tuple[str, ...]) -> list[dict[str, Any]]:
     names = [*labels, *([NOT_CLASSIFIED] if counts.get(NOT_CLASSIFIED) else [])]
     total = max(counts["rows"], 1)
-    return [{"label": n, "rows": counts.get(n, 0), "share": counts.get(n, 0) / total} for n in names]
+    return [
+        {
+            "label": name,
+            "rows": counts.get(name, 0),
+            "share": counts.get(name, 0) / total,
+            "abstained": counts.get(_abstained(name), 0) if ABSTAINED in counts else None,
+        }
+        for name in names
+    ]

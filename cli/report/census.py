@@ -76,7 +76,9 @@ class Census:
         self.revisions = Ids(row["revision_id"] for row in self.corpus.entries([]))
         self._entries = Ids(row["entry_id"] for row in self.corpus.entries(["entry_id"]))
         size = len(self.revisions)
-        self.divisions = {name: Division(np.full(size, NOWHERE, np.int32)) for name in (*_GROUP_OF, "site", "author", "archive")}
+        self.divisions = {
+            name: Division(np.full(size, NOWHERE, np.int32)) for name in (*_GROUP_OF, "site", "author", "archive")
+        }
         self._many_sites = len({thread.site for thread in self.corpus.threads.values()}) > 1
         self.is_comment = np.zeros(size, np.bool_)
         self.has_text = np.zeros(size, np.bool_)
