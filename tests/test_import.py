@@ -245,6 +245,29 @@ def test_rebuild_gives_the_same_rows_and_search_finds_them(tmp_path: Path, capsy
     assert main(["verify", "-a", str(tmp_path / "a"), "--quiet"]) == 0
 
 
+def test_one_damaged_record_costs_its_page_and_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rye.html").write_text(PAGE.format(charset="utf-8"))
+    (tmp_path / "wp.xml").write_text(WXR)
+    assert run(tmp_path / "a", str(tmp_path / "rye.html"), str(tmp_path / "wp.xml")) == 0
+    before = set(threads(tmp_path / "a"))
+    tables = Tables.open(Archive.open(tmp_path / "a"))
+    visit = next(v for t in tables.threads() for v in tables.visits(t.thread_id) if v.dom and v.outcome == "captured")
+    assert visit.dom is not None
+    warc = tmp_path / "a" / "warc" / visit.dom.warc
+    size = warc.stat().st_size
+    with warc.open("r+b") as stream:
+        stream.seek(visit.dom.offset + 60)
+        stream.write(bytes(20))
+    assert main(["rebuild", "-a", str(tmp_path / "a"), "--quiet"]) == 0
+    assert f"damaged at byte {visit.dom.offset}" in capsys.readouterr().err
+    assert warc.stat().st_size == size
+    assert len(before - set(threads(tmp_path / "a"))) == 1 and set(threads(tmp_path / "a")) < before
+    [failed] = [row for row in Tables.open(Archive.open(tmp_path / "a")).rows("visits") if row["outcome"] == "failed"]
+    assert failed["url"] == visit.url and "damaged" in failed["error"]
+    assert main(["verify", "-a", str(tmp_path / "a"), "--quiet"]) == 3
+    assert f"offset {visit.dom.offset}: damaged" in capsys.readouterr().out
+
+
 def test_relative_dates_of_a_file_without_a_date_stay_unknown(tmp_path: Path) -> None:
     html = PAGE.format(charset="utf-8").replace("December 5, 2012 at 9:14 am", "3 hours ago")
     (tmp_path / "p.html").write_text(html)
