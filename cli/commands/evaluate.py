@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import options
+from cli import options, state
 
 EPILOG = """Examples:
 
@@ -57,11 +57,18 @@ def evaluate(
 
     chosen = choose_format(fmt, as_json=as_json)
     place: Path | None = options.archive_path(archive)
-    if place is not None and archive is None and not (place / "chorus.toml").is_file():
-        place = None  # none was asked for, and none is where one would be
-    found = evaluate_file(
-        GoldRequest(path=gold, model=classifier, costs=parse_costs(cost) or {}, archive=place, decided_by=decided_by)
+    asked = archive is not None or state.archive is not None
+    if place is not None and not asked and not (place / "chorus.toml").is_file():
+        place = None
+    request = GoldRequest(
+        path=gold,
+        model=classifier,
+        costs=parse_costs(cost) or {},
+        archive=place,
+        insist=asked,
+        decided_by=decided_by,
     )
+    found = evaluate_file(request)
     for remark in remarks(found):
         note(remark)
     if chosen == "json":

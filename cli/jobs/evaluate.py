@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldRequest:
     """What to hold the classifier against: coded lines in ``path``. ``archive`` is where sentences of it were judged already, in
-    view of their threads; ``decided_by`` the coder whose word is the last one; ``model`` and ``costs`` say which classifier."""
+    view of their threads (``insist``: all that lie there must have been); ``decided_by`` the coder whose word is the last one;
+    ``model`` and ``costs`` say which classifier."""
 
     path: str
     model: Path | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     archive: Path | None = None
+    insist: bool = True
     decided_by: str | None = None
 
 
@@ -37,7 +39,8 @@ class _Call:
 
 
 def evaluate_file(request: GoldRequest) -> dict[str, Any]:
-    """Compare the classifier's labels with those of a coded file.
+    """Compare the classifier's labels with those of a coded file. ``in_archive`` sentences were judged in their threads,
+    ``by_themselves`` others that come from entries.
 
     A sentence that lies in the archive is judged as it was there, in view of its thread; others by themselves, or in view of
     those of their cluster. Raises ``UsageError``, ``ConfigError`` or ``NothingFound`` for codings that will not do.
@@ -56,6 +59,7 @@ def evaluate_file(request: GoldRequest) -> dict[str, Any]:
     return {
         **evaluate(judged, classifier.labels),
         "in_archive": in_archive,
+        "by_themselves": max(0, sum(bool(row.get("entry_id")) for row in gold.rows) - in_archive),
         "disagreed": gold.disagreed,
         "other_codebooks": gold.other,
         "learned_from": classifier.learned_from([row["text"] for row in gold.rows]),
@@ -71,6 +75,11 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
         said.append(
             f"{found['learned_from']} of {found['units']} sentences are among those that the classifier learned from: "
             "on others it errs more often"
+        )
+    if found["by_themselves"] > 0:
+        said.append(
+            f"{found['by_themselves']} sentences of entries were judged by themselves: in view of their threads they may get "
+            "other labels (-a ARCHIVE, labelled by this classifier, compares those)"
         )
     if found["disagreed"]:
         said.append(f"{found['disagreed']} units on which coders differ are left out (--decided-by CODER settles them)")
@@ -100,7 +109,7 @@ def _calls(request: GoldRequest, rows: Sequence[dict[str, Any]], classifier: Cla
     from nlp.classify import Item
     from nlp.page import on_pages
 
-    known = _in_archive(request.archive, rows, classifier) if request.archive is not None else {}
+    known = _in_archive(request, request.archive, rows, classifier) if request.archive is not None else {}
     others = [row for row in rows if str(row["id"]) not in known]
     items = [
         Item(str(r["id"]), r["text"], r.get("context") or None, r.get("role") or "comment", cluster_of(r))
@@ -111,8 +120,11 @@ def _calls(request: GoldRequest, rows: Sequence[dict[str, Any]], classifier: Cla
     return [known.get(str(row["id"])) or fresh[str(row["id"])] for row in rows], len(known)
 
 
-def _in_archive(archive: Path, rows: Sequence[dict[str, Any]], classifier: Classifier) -> dict[str, _Call]:
-    """The archive's own labels for those of the units that are sentences of it. Raises ``NothingFound`` for unlabelled ones."""
+def _in_archive(
+    request: GoldRequest, archive: Path, rows: Sequence[dict[str, Any]], classifier: Classifier
+) -> dict[str, _Call]:
+    """The archive's own labels for those of the units that are sentences of it. If any has none, raises ``NothingFound``, or
+    leaves all to be judged by themselves."""
     from store.archive import Archive
     from store.tables import Tables
 
@@ -123,6 +135,8 @@ def _in_archive(archive: Path, rows: Sequence[dict[str, Any]], classifier: Class
     labels = _stored(tables, classifier, sorted(there))
     found = {name: labels[place] for name, place in places.items() if place in labels}
     missing = sum(place[0] in there and name not in found for name, place in places.items())
+    if missing and not request.insist:
+        return {}
     if missing:
         raise NothingFound(
             f"{missing} of the coded sentences lie in {archive} and are not labelled by this model there",
