@@ -1,4 +1,4 @@
-"""A batch killed without warning, time and again: ``python -m benchmarks.crash_classify [--sentences 20000] [--kills 20]``.
+"""A batch killed without warning, time and again: ``python -m benchmarks.crash_classify [--sentences 40000] [--kills 20]``.
 
 ``chorus classify --input … --out …`` is killed with SIGKILL after a random time, started again, killed again, and at last left to
 finish; without a cache, so that each start has to go on from what the file holds. The file must be, byte for byte, the one that
@@ -22,7 +22,7 @@ from benchmarks.classify_long import classify_command, lines_in, write_sentences
 def main() -> int:
     """Print how it went."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sentences", type=int, default=20_000)
+    parser.add_argument("--sentences", type=int, default=40_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
