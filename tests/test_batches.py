@@ -600,8 +600,9 @@ UNUSABLE = [
     ("in.jsonl", '{"id": 1}'.encode("utf-16"), "in.jsonl: is UTF-16 - save it as UTF-8"),
     ("in.jsonl.gz", gzip.compress(b"{}", mtime=0), "in.jsonl.gz: is compressed (gzip) - zcat "),
     ("in.jsonl.xz", lzma.compress(b"{}"), "in.jsonl.xz: is compressed (xz) - xzcat "),
-    ("in.csv.gz", gzip.compress(b"id,text\n", mtime=0), "in.csv.gz: is compressed (gzip) - unpack it first"),
-    ("in.csv", bz2.compress(b"id,text\n"), "in.csv: is compressed (bzip2) - unpack it first"),
+    ("in.csv.gz", gzip.compress(b"id,text\n", mtime=0), "in.csv.gz: is compressed (gzip) - zcat "),
+    ("in.csv", bz2.compress(b"id,text\n"), "in.csv | chorus classify --input - --input-as csv"),
+    ("in.parquet", gzip.compress(b"PAR1"), "not readable as Parquet"),
     ("in.parquet", b"PAR1 no", "not readable as Parquet"),
     ("missing.csv", None, "no such file"),
     ("", None, "a directory"),
@@ -648,6 +649,26 @@ def test_a_file_without_rows_says_so(
     assert f"{name}: holds no rows" in shown.err
     assert shown.out == ""
     assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("kind", "data"), [("csv", b"id,text\n1,Thank you!\n"), ("tsv", b"id\ttext\n1\tThank you!\n")])
+def test_stdin_is_read_as_what_it_is_said_to_be(
+    kind: str, data: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert main(["classify", "--input", "-", "--input-as", kind]) == 0
+    assert json.loads(capsys.readouterr().out)["label"] == "community-sharing"
+
+
+def test_what_an_input_is_read_as_must_make_sense(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, says in (
+        (["--input", "-", "--input-as", "xlsx"], "--input-as xlsx: not known"),
+        (["--input", "-", "--input-as", "parquet"], "--input-as parquet: cannot be read from stdin"),
+        (["--input-as", "csv"], "--input-as: only with --input"),
+    ):
+        assert main(["classify", *arguments]) == 2
+        assert says in capsys.readouterr().err
 
 
 @pytest.mark.model

@@ -21,6 +21,8 @@ chorus classify -a my-archive --site blog.example --since 2012 --where 'kind:com
 
 chorus classify --input sentences.jsonl > labels.jsonl
 
+zcat comments.csv.gz | chorus classify --input - --input-as csv
+
 chorus classify --input comments.csv --text-column body --unit entry --out labels.parquet
 
 echo '{"id": "1", "text": "Thanks, this fixed it.", "context": null, "role": "comment"}' | chorus classify --input -
@@ -49,6 +51,12 @@ def classify(
         str | None,
         typer.Option(
             "--input", metavar="FILE|-", help="Classify this file (.jsonl, .csv, .tsv, .parquet), not the archive."
+        ),
+    ] = None,
+    input_as: Annotated[
+        str | None,
+        typer.Option(
+            "--input-as", metavar="FORMAT", help="Read --input as jsonl, csv, tsv or parquet, whatever its name."
         ),
     ] = None,
     out: Annotated[
@@ -107,6 +115,7 @@ def classify(
     from cli.output import choose_format, emit
 
     options.check_choice("--unit", unit, ("sentence", "entry"))
+    _check_input(source, input_as)
     options.check_choice("--engine", engine, ("local", "ray"))
     chosen = choose_format(fmt, as_json=as_json)
     narrowed = Narrowed(where=where, site=site, author=author, kind=kind, since=since, until=until, thread=thread)
@@ -117,7 +126,7 @@ def classify(
         from cli.jobs.classify_input import InputRequest
 
         request = InputRequest(
-            source=Source(source, text_column, id_column), unit=unit, explain=explain, cache=not no_cache, quiet=silent,
+            source=Source(source, text_column, id_column, input_as), unit=unit, explain=explain, cache=not no_cache, quiet=silent,
             model=classifier, costs=parse_costs(cost), engine=engine,
         )  # fmt: skip
         plain = fmt is None and not as_json
@@ -128,6 +137,19 @@ def classify(
         model=classifier, costs=parse_costs(cost), engine=engine,
     )  # fmt: skip
     emit(report.rows, ("label", "units", "share", "mean_probability", "abstained"), chosen)
+
+
+def _check_input(source: str | None, input_as: str | None) -> None:
+    from cli.jobs.batch_input import READ_AS
+    from store.records import UsageError
+
+    if input_as is None:
+        return
+    options.check_choice("--input-as", input_as, READ_AS)
+    if source is None:
+        raise UsageError("--input-as: only with --input", hint="chorus classify --input FILE")
+    if source == "-" and input_as == "parquet":
+        raise UsageError("--input-as parquet: cannot be read from stdin", hint="chorus classify --input FILE")
 
 
 def _check_together(source: str | None, out: str, narrowed: dict[str, str], explain: bool) -> None:

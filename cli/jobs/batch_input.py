@@ -35,6 +35,9 @@ PARQUET_BATCH = 1_024
 #: What stands in a ``role`` column. Pingbacks and trackbacks are other people's words, as comments are.
 ROLES = {"post": "post", "comment": "comment", "pingback": "comment", "trackback": "comment", "": "comment"}
 
+#: What ``--input-as`` may say: a Parquet file is read from its end, so it must be a file.
+READ_AS = ("jsonl", "csv", "tsv", "parquet")
+
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 
 #: How a compressed file begins, what it is, and what unpacks it to stdout.
@@ -53,11 +56,13 @@ _EXAMPLE = 'one object a line: {"id": "1", "text": "…", "context": null, "role
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to read, or ``-``; the columns (in JSON: keys) that hold the text and its id."""
+    """A file to read, or ``-``; the columns (in JSON: keys) that hold the text and its id; what it is read as, if that does
+    not go by its name."""
 
     path: str
     text_column: str = "text"
     id_column: str = "id"
+    read_as: str | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +72,7 @@ class Source:
     @property
     def format(self) -> str:
         """``jsonl``, ``csv``, ``tsv`` or ``parquet``; what has no name of its own is JSON lines."""
-        return FORMATS.get(Path(self.path).suffix.lower(), "jsonl")
+        return self.read_as or FORMATS.get(Path(self.path).suffix.lower(), "jsonl")
 
     @property
     def unit(self) -> str:
@@ -154,9 +159,9 @@ def _check_start(line: bytes, source: Source) -> None:
     found = next((kind for start, kind in COMPRESSED.items() if line.startswith(start)), None)
     if found is not None:
         name = "FILE" if source.path == "-" else shlex.quote(source.path)
-        inside = FORMATS.get(Path(source.path).with_suffix("").suffix.lower(), "jsonl")
-        as_lines = inside == source.format == "jsonl"
-        unpack = f"{found[1]} {name} | chorus classify --input -" if as_lines else "unpack it first"
+        inside = FORMATS.get(Path(source.path).with_suffix("").suffix.lower(), source.format)
+        piped = {"jsonl": "--input -", "parquet": None}.get(inside, f"--input - --input-as {inside}")
+        unpack = f"{found[1]} {name} | chorus classify {piped}" if piped else "unpack it first"
         raise UsageError(f"{source.name}: is compressed ({found[0]})", hint=unpack)
 
 

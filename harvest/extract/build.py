@@ -124,7 +124,7 @@ def _post_entry(post: Post, thread: str, canonical: str, capture: Capture) -> En
     # one post to a thread: its identity must outlive edits of its text, so nothing printed goes into it
     own = entry_id(thread, "post", post.native_id)
     # of a post that was erased nothing is left, and what the page shows beside it must not be taken for it
-    erased = post.text.startswith(MARK)
+    erased = post.text.partition("\n")[0].strip() == MARK
     state: EntryState = "deleted" if erased else "visible"
     text = MARK if erased else post.text
     return Entry(
