@@ -121,4 +121,7 @@ def _part(directory: Path, row: dict[str, Any]) -> Part:
 
 
 def _read(directory: Path, evidence: Evidence) -> bytes:
-    return read_record(directory / evidence.warc, evidence.offset).payload
+    record = read_record(directory / evidence.warc, evidence.offset)
+    if record.record_id != evidence.record_id:
+        raise ValueError(f"{evidence.warc}: another record at offset {evidence.offset}")
+    return record.payload

@@ -247,7 +247,7 @@ def read_records(path: Path, types: frozenset[str] | None = None, *, start: int 
     with path.open("rb") as stream:
         while at is not None:
             stream.seek(at)
-            records = ArchiveIterator(stream)
+            records = ArchiveIterator(stream, check_digests=True)
             try:
                 for record in records:
                     found = None
@@ -262,13 +262,13 @@ def read_records(path: Path, types: frozenset[str] | None = None, *, start: int 
 
 
 def read_record(path: Path, offset: int) -> WarcRecord:
-    """The record at a byte offset. Raises ``ValueError`` if none begins there."""
+    """The record at a byte offset. Raises ``ValueError`` if no whole one begins there."""
     with path.open("rb") as stream:
         stream.seek(offset)
         try:
-            return _record(next(iter(ArchiveIterator(stream))), lambda: offset)
-        except (StopIteration, ArchiveLoadFailed, zlib.error) as error:
-            raise ValueError(f"{path.name}: no record at offset {offset}") from error
+            return _record(next(iter(ArchiveIterator(stream, check_digests=True))), lambda: offset)
+        except (StopIteration, ArchiveLoadFailed, EOFError, zlib.error) as error:
+            raise ValueError(f"{path.name}: no whole record at offset {offset}") from error
 
 
 def record_digest(headers: Any) -> str:
@@ -279,6 +279,7 @@ def record_digest(headers: Any) -> str:
 def _record(record: Any, offset: Callable[[], int]) -> WarcRecord:
     headers = record.rec_headers
     payload = record.content_stream().read()  # first: asking for the offset reads over it
+    _see_whole(record)
     return WarcRecord(
         type=record.rec_type,
         uri=headers.get_header("WARC-Target-URI"),
@@ -289,6 +290,19 @@ def _record(record: Any, offset: Callable[[], int]) -> WarcRecord:
         digest=record_digest(headers),
         payload=payload,
     )
+
+
+def _see_whole(record: Any) -> None:
+    """Raise ``ArchiveLoadFailed`` for a record that ends early or is not what its digest says.
+
+    The reader takes a gzip error in the midst of a record for its end, and bytes that unpack to something else for the content.
+    """
+    checker: DigestChecker = record.digest_checker
+    wrong = [
+        problem for problem in checker.problems if "digest failed" in problem
+    ]  # not: an algorithm we cannot compute
+    if wrong or getattr(record.raw_stream, "limit", 0) > 0:
+        raise ArchiveLoadFailed(wrong[0] if wrong else "the record ends before its length")
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,11 @@ def test_rebuild_gives_the_same_rows_and_search_finds_them(tmp_path: Path, capsy
     assert main(["verify", "-a", str(tmp_path / "a"), "--quiet"]) == 0
 
 
-def test_one_damaged_record_costs_its_page_and_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("behind", [12, 60, 200, 600])
+def test_one_damaged_record_costs_its_page_and_no_other(
+    behind: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The record's name and time differ at each run, and with them what the damaged bytes unpack to: an error or other bytes."""
     (tmp_path / "rye.html").write_text(PAGE.format(charset="utf-8"))
     (tmp_path / "wp.xml").write_text(WXR)
     assert run(tmp_path / "a", str(tmp_path / "rye.html"), str(tmp_path / "wp.xml")) == 0
@@ -256,7 +260,7 @@ def test_one_damaged_record_costs_its_page_and_no_other(tmp_path: Path, capsys: 
     warc = tmp_path / "a" / "warc" / visit.dom.warc
     size = warc.stat().st_size
     with warc.open("r+b") as stream:
-        stream.seek(visit.dom.offset + 60)
+        stream.seek(visit.dom.offset + behind)
         stream.write(bytes(20))
     assert main(["rebuild", "-a", str(tmp_path / "a"), "--quiet"]) == 0
     assert f"damaged at byte {visit.dom.offset}" in capsys.readouterr().err
