@@ -9,8 +9,9 @@ setup: .venv/.ready
 demo: setup
 	.venv/bin/chorus demo
 
+# half of the time is waiting (pages that hang, delays that are kept), so files of tests run side by side
 test: setup
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # what the tests on real comment systems need, installed beforehand (they install it themselves where they may)
 systems: setup

@@ -96,7 +96,7 @@ def learn(
     from torch import nn
 
     torch.manual_seed(seed)
-    module = _module(states[0].shape[1], x.shape[1], labels)
+    module = new_network(states[0].shape[1], x.shape[1], labels)
     optimiser = torch.optim.AdamW(module.parameters(), lr=RATE, weight_decay=DECAY)
     loss_of = nn.CrossEntropyLoss(reduction="none", label_smoothing=SMOOTHING)
     truth, weight = torch.from_numpy(y), torch.from_numpy(weights.astype(np.float32))
@@ -134,7 +134,8 @@ def joined(networks: Sequence[Attentive]) -> tuple[Attention, tuple[Network, ...
     return Attention(*arrays), tuple(network for _, network in parts)
 
 
-def _module(width: int, columns: int, labels: int) -> Any:
+def new_network(width: int, columns: int, labels: int) -> Any:
+    """A network that has learned nothing yet (torch): token states, their mask and features in, scores of labels out."""
     import torch
     from torch import nn
 

@@ -69,11 +69,16 @@ def compact(model: Path, out: Path) -> None:
 
     Raises ``ValueError`` if the ranges do not fit it.
     """
+    rows = json.loads(RANGES.read_text(encoding="utf-8"))["inputs"]
+    spans = [Span(row["low"], row["high"], {int(n): f for n, f in row["shrink"].items()}) for row in rows]
+    in_integers(model, spans, out)
+
+
+def in_integers(model: Path, spans: Sequence[Span], out: Path) -> None:
+    """Write ``model`` to ``out`` with these ranges. Raises ``ValueError`` if they are not as many as it needs."""
     import onnx
 
     fused = _fused(model)
-    rows = json.loads(RANGES.read_text(encoding="utf-8"))["inputs"]
-    spans = [Span(row["low"], row["high"], {int(n): f for n, f in row["shrink"].items()}) for row in rows]
     _Quantiser(fused.graph, spans).run()
     if all(opset.domain != DOMAIN for opset in fused.opset_import):
         fused.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))
@@ -81,7 +86,7 @@ def compact(model: Path, out: Path) -> None:
 
 
 def measure(model: Path) -> list[Span]:
-    """What every input to be quantised holds on sentences of the corpus."""
+    """What every input to be quantised holds on a sample of the corpus' sentences, in BERT's word pieces."""
     import onnx
     import onnxruntime
 

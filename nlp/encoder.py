@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from nlp.any_encoder import OnnxFileEncoder, TorchEncoder, is_hub_name, wants_torch
 from nlp.onnx_model import COMPACT_VERSION, OnnxModel, Use, cache_root, clean_text
-from nlp.weights import PACKAGE, ModelFiles, find_acts, find_default_weights, find_weights
+from nlp.weights import PACKAGE, QUICK, ModelFiles, find_acts, find_default_weights, find_weights
 from store.records import ModelUnavailable
 
-__all__ = ["Encoder", "OnnxEncoder", "acts_encoder", "default_encoder", "load_encoder"]
+__all__ = ["Encoder", "OnnxEncoder", "acts_encoder", "default_encoder", "load_encoder", "quick_encoder"]
 
 #: Texts tokenised at a time, so that a long list costs no second copy of itself in word pieces.
 CHUNK = 4_096
@@ -125,6 +125,11 @@ def default_encoder() -> Encoder:
 def acts_encoder() -> OnnxEncoder:
     """The classifier's own encoder (``nlp/acts``, made by ``nlp.lower``). Raises ``ModelUnavailable`` when it is not there."""
     return OnnxEncoder(find_acts())
+
+
+def quick_encoder() -> OnnxEncoder:
+    """The fast classifier's encoder (``nlp/quick``, made by ``nlp.distil``). Raises ``ModelUnavailable`` when it is not there."""
+    return OnnxEncoder(find_acts(QUICK))
 
 
 def _known(path: str | Path | None) -> ModelFiles:

@@ -21,8 +21,11 @@ MIDDLE = 2 / 3
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def export(model_dir: Path, out: Path) -> None:
-    """Trace the model on a small input with free batch and length, and write it to ``out``."""
+def export(model_dir: Path, out: Path, middle: float = MIDDLE) -> None:
+    """Trace the model on a small input with free batch and length, and write it to ``out``.
+
+    ``middle`` says how far up the middle layer is (1: the last).
+    """
     import torch
 
     model = _load(model_dir)
@@ -33,7 +36,7 @@ def export(model_dir: Path, out: Path) -> None:
         # The tracer warns of Python values in the masks' code; test_encoder holds the result against torch at many shapes.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _pooling(model),
+            _pooling(model, middle),
             (ids, ones, torch.zeros_like(ids)),
             str(out),
             input_names=list(INPUTS),
@@ -53,7 +56,7 @@ def _load(model_dir: Path) -> Any:
     return AutoModel.from_pretrained(str(model_dir), attn_implementation="eager", local_files_only=True).eval()
 
 
-def _pooling(model: Any) -> Any:
+def _pooling(model: Any, middle: float) -> Any:
     import torch
 
     class MeanPooled(torch.nn.Module):
@@ -66,8 +69,8 @@ def _pooling(model: Any) -> Any:
                 input_ids=ids, attention_mask=mask, token_type_ids=types, output_hidden_states=True
             ).hidden_states
             weights = mask.unsqueeze(-1).to(states[-1].dtype)
-            middle = states[round((len(states) - 1) * MIDDLE)]
-            return (states[-1] * weights).sum(1) / weights.sum(1).clamp(min=1e-9), middle
+            inner = states[round((len(states) - 1) * middle)]
+            return (states[-1] * weights).sum(1) / weights.sum(1).clamp(min=1e-9), inner
 
     return MeanPooled().eval()
 

