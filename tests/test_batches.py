@@ -602,14 +602,14 @@ UNUSABLE = [
     ("in.jsonl.xz", lzma.compress(b"{}"), "in.jsonl.xz: is compressed (xz) - xzcat "),
     ("in.csv.gz", gzip.compress(b"id,text\n", mtime=0), "in.csv.gz: is compressed (gzip) - zcat "),
     ("in.csv", bz2.compress(b"id,text\n"), "in.csv | chorus classify --input - --input-as csv"),
-    ("in.parquet", gzip.compress(b"PAR1"), "not readable as Parquet"),
+    ("in.parquet", gzip.compress(b"PAR1", mtime=0), "not readable as Parquet"),
     ("in.parquet", b"PAR1 no", "not readable as Parquet"),
     ("missing.csv", None, "no such file"),
     ("", None, "a directory"),
 ]
 
 
-@pytest.mark.parametrize(("name", "data", "says"), UNUSABLE)
+@pytest.mark.parametrize(("name", "data", "says"), UNUSABLE, ids=[name for name, _, _ in UNUSABLE])
 @pytest.mark.parametrize("out", ["-", "out.jsonl"])
 def test_a_file_that_cannot_be_used_is_one_line_and_writes_nothing(
     name: str, data: bytes | None, says: str, out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
