@@ -113,6 +113,16 @@ def _capture(directory: Path, row: dict[str, Any]) -> PageCapture:
     return replace(capture, parts=parts, html=html)
 
 
+def recorded_text(directory: Path, capture: PageCapture) -> str | None:
+    """The visible text that was kept with the capture, empty if none was; ``None`` if its record can no longer be read."""
+    if capture.text is None:
+        return ""
+    try:
+        return _read(directory, capture.text).decode("utf-8", "replace")
+    except ValueError:
+        return None
+
+
 def _part(directory: Path, row: dict[str, Any]) -> Part:
     known = {item.name for item in fields(Part)}
     evidence = Evidence(**row["evidence"])

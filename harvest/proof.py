@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warcio.archiveiterator import ArchiveIterator
-
 from harvest.access import Access
 from harvest.behaviours import Budget, behave
 from harvest.browser import new_context
@@ -27,7 +25,7 @@ from harvest.guard import AddressGuard
 from harvest.replay import Replay
 from harvest.snapshot import count_images, frame_html, page_text
 from harvest.socks import GuardedProxy
-from harvest.warc import WarcWriter, read_record, utc_now
+from harvest.warc import WarcWriter, each_record, read_records, utc_now
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -129,13 +127,6 @@ def text_in_common(one: str, other: str) -> float:
     return 2 * sum((first & second).values()) / total if total else 1.0
 
 
-def recorded_text(directory: Path, capture: PageCapture) -> str:
-    """The visible text that was kept with the capture."""
-    if capture.text is None:
-        return ""
-    return read_record(directory / capture.text.warc, capture.text.offset).payload.decode("utf-8", "replace")
-
-
 def page_resources(directory: Path, capture: PageCapture) -> tuple[list[str], int | None]:
     """Record ids of everything that the page loaded, and how many pictures it showed when it was captured."""
     info = _page_info(directory, capture)
@@ -147,34 +138,34 @@ def _page_info(directory: Path, capture: PageCapture) -> dict[str, Any]:
     if capture.dom is None:
         return {}
     wanted = f"{PREFIX}pageinfo:{capture.url}"
-    with (directory / capture.dom.warc).open("rb") as stream:
-        stream.seek(capture.dom.offset)  # the page's own records follow its rendered HTML
-        for record in ArchiveIterator(stream):
-            if record.rec_headers.get_header("WARC-Target-URI") == wanted:
-                return dict(json.loads(record.content_stream().read()))
-    return {}
+    own = read_records(directory / capture.dom.warc, frozenset({"resource"}), start=capture.dom.offset)
+    # the page's own records follow its rendered HTML
+    return next((dict(json.loads(record.payload)) for record in own if record.uri == wanted), {})
 
 
 def payloads(path: Path) -> dict[str, Payload]:
     """Every response of a WARC file by record id, as far as a replay server can be asked for it."""
     found: dict[str, dict[str, Any]] = {}
     with path.open("rb") as stream:
-        for record in ArchiveIterator(stream):
-            headers = record.rec_headers
-            if record.rec_type in ("response", "revisit") and not headers.get_header("WARC-Truncated"):
-                status = record.http_headers.get_statuscode() if record.http_headers else ""
-                if status in COMPARED:
-                    found[headers.get_header("WARC-Record-ID")] = {
-                        "url": headers.get_header("WARC-Target-URI"),
-                        "digest": headers.get_header("WARC-Payload-Digest") or "",
-                        "date": headers.get_header("WARC-Date"),
-                    }
-            elif record.rec_type == "request" and headers.get_header("WARC-Concurrent-To") in found:
-                row = found[headers.get_header("WARC-Concurrent-To")]
-                row["method"] = record.http_headers.protocol if record.http_headers else "GET"
-                row["content_type"] = record.http_headers.get_header("Content-Type") if record.http_headers else None
-                row["body"] = record.content_stream().read()
+        for _ in each_record(stream, lambda record, _: _note_payload(record, found)):
+            pass
     return {key: Payload(**row) for key, row in found.items() if "method" in row}
+
+
+def _note_payload(record: Any, found: dict[str, dict[str, Any]]) -> None:
+    headers, http = record.rec_headers, record.http_headers
+    if record.rec_type in ("response", "revisit") and not headers.get_header("WARC-Truncated"):
+        if (http.get_statuscode() if http else "") in COMPARED:
+            found[headers.get_header("WARC-Record-ID")] = {
+                "url": headers.get_header("WARC-Target-URI"),
+                "digest": headers.get_header("WARC-Payload-Digest") or "",
+                "date": headers.get_header("WARC-Date"),
+            }
+    elif record.rec_type == "request" and headers.get_header("WARC-Concurrent-To") in found:
+        row = found[headers.get_header("WARC-Concurrent-To")]
+        row["method"] = http.protocol if http else "GET"
+        row["content_type"] = http.get_header("Content-Type") if http else None
+        row["body"] = record.content_stream().read()
 
 
 def differs(replay: Replay, payload: Payload) -> bool:
@@ -198,18 +189,23 @@ def judge(
     capture: PageCapture,
     shown: Shown | None,
     *,
-    text: str,
+    text: str | None,
     images: int | None,
     comments: tuple[int | None, int | None],
     compared: int,
     differing: Iterable[str],
 ) -> Verdict:
-    """Weigh what was recorded against what replay showed; ``comments`` are recorded and replayed, where counted."""
+    """Weigh what was recorded against what replay showed; ``comments`` are recorded and replayed, where counted.
+
+    ``text`` is ``None`` if its record is damaged.
+    """
     reasons = []
     bad = tuple(differing)
-    share = text_in_common(text, shown.text) if shown else None
+    share = text_in_common(text, shown.text) if shown and text is not None else None
     if shown is None:
         reasons.append("the page could not be replayed")
+    if text is None:
+        reasons.append("its recorded text is damaged")
     if share is not None and share < MIN_TEXT:
         reasons.append(f"{share:.0%} of the words are the same")
     if comments[0] != comments[1]:

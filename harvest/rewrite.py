@@ -9,20 +9,17 @@ from __future__ import annotations
 import io
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urldefrag
 
-from warcio.archiveiterator import ArchiveIterator
-from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordbuilder import RecordBuilder
 
 from harvest.capture import PREFIX
 from harvest.redact import Erasure, decoded, encoded
-from harvest.warc import Sha256Writer, record_digest
+from harvest.warc import DAMAGE, Records, Sha256Writer, record_digest, see_end
 from store.records import ArchiveError
 
 #: The header of a record from which something was taken; its value is the redaction's id.
@@ -252,14 +249,15 @@ class _Read:
 
 
 def _records(source: IO[bytes]) -> Iterator[tuple[_Read, tuple[int, int]]]:
-    """Records with their place (offset and length); a torn tail ends it quietly."""
-    records = ArchiveIterator(source)
+    """Records with their place (offset and length); damage ends it quietly."""
+    records = Records(source, digests=False)
     try:
         for record in records:
             body = record.content_stream().read()
+            see_end(record)
             offset, length = records.get_record_offset(), records.get_record_length()
             yield _Read(record, body), (offset, length)
-    except (ArchiveLoadFailed, EOFError, zlib.error):
+    except DAMAGE:
         return
 
 

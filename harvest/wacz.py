@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from harvest.capture import PageCapture, captures_from_warc
-from harvest.warc import read_record
+from harvest.capture import PageCapture, captures_from_warc, recorded_text
+from harvest.warc import DAMAGE, Records, each_record, see_end
 from store.records import ArchiveError
 
 #: The version that ReplayWeb.page, pywb and ``wacz validate`` know.
@@ -156,11 +156,9 @@ def _add(package: zipfile.ZipFile, name: str, content: Iterable[bytes]) -> dict[
 
 def _index(files: list[Path], scratch: Path) -> tuple[Path, bytes]:
     """The compressed index and the index of its blocks; POST bodies are part of the keys, so that paged comments replay."""
-    from cdxj_indexer.main import CDXJIndexer
-
     data, lines = scratch / "index.cdx.gz", io.StringIO()
     with data.open("wb") as stream:
-        CDXJIndexer(
+        _indexer()(
             lines,
             [str(file) for file in files],
             post_append=True,
@@ -176,10 +174,64 @@ def _index(files: list[Path], scratch: Path) -> tuple[Path, bytes]:
 
 def write_cdxj(files: Iterable[Path], out: IO[str]) -> None:
     """A plain sorted index of the same kind, as pywb reads it."""
+    inputs = [str(file) for file in sorted(files)]
+    _indexer()(out, inputs, post_append=True, sort=True, fields="referrer").process_all()
+
+
+def _indexer() -> type[Any]:
+    """cdxj-indexer's class, which leaves records out that are damaged: its own is stopped, or misled, by the first of them."""
     from cdxj_indexer.main import CDXJIndexer
 
-    inputs = [str(file) for file in sorted(files)]
-    CDXJIndexer(out, inputs, post_append=True, sort=True, fields="referrer").process_all()
+    class Indexer(CDXJIndexer):  # type: ignore[misc]  # not typed
+        around_damage = False
+
+        def process_one(self, input_: IO[bytes], output: Any, filename: str) -> None:
+            for self.around_damage in (False, True):
+                input_.seek(0)
+                lines = io.StringIO()
+                try:
+                    super().process_one(input_, lines, filename)
+                    break
+                except DAMAGE:  # then anew, at the cost of a copy of each record's content
+                    continue
+            lines.seek(0)
+            for line in lines:
+                output.write(line)
+
+        def _create_record_iter(self, input_: IO[bytes]) -> Any:
+            return _WholeRecords(input_) if self.around_damage else Records(input_, digests=False)
+
+    return Indexer
+
+
+class _WholeRecords:
+    """Records whose content was read to its end before they are given away, and the place of the last."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._place = stream, (0, 0)
+
+    def __iter__(self) -> Iterator[Any]:
+        for record, place in each_record(self._stream, self._kept):
+            self._place = place
+            yield record
+
+    @staticmethod
+    def _kept(record: Any, records: Records) -> tuple[Any, tuple[int, int]]:
+        content = tempfile.SpooledTemporaryFile(BLOCK)  # noqa: SIM115  # goes with the record
+        shutil.copyfileobj(record.raw_stream, content)
+        see_end(record)
+        place = records.get_record_offset(), records.get_record_length()
+        content.seek(0)
+        record.raw_stream = content
+        return record, place
+
+    def get_record_offset(self) -> int:
+        """Of the last record, in bytes."""
+        return self._place[0]
+
+    def get_record_length(self) -> int:
+        """Of the last record, in bytes."""
+        return self._place[1]
 
 
 def _page_lines(files: list[Path], title: str) -> Iterator[tuple[bytes, str | None, str | None]]:
@@ -195,7 +247,7 @@ def _page_lines(files: list[Path], title: str) -> Iterator[tuple[bytes, str | No
                 "url": capture.final_url or capture.url,
                 "ts": capture.captured_at,
                 "title": _title(capture),
-                "text": _text(file.parent, capture),
+                "text": (recorded_text(file.parent, capture) or "")[:MAX_PAGE_TEXT],
             }
             yield json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n", row["url"], row["ts"]
 
@@ -204,13 +256,6 @@ def _title(capture: PageCapture) -> str:
     from harvest.obstacles import document_title
 
     return document_title(capture.html or "") or capture.url
-
-
-def _text(directory: Path, capture: PageCapture) -> str:
-    if capture.text is None:
-        return ""
-    payload = read_record(directory / capture.text.warc, capture.text.offset).payload
-    return payload.decode("utf-8", "replace")[:MAX_PAGE_TEXT]
 
 
 def free_bytes(path: Path) -> int:

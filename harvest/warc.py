@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from warcio.archiveiterator import ArchiveIterator
+from warcio.bufferedreaders import DecompressingBufferedReader
 from warcio.digestverifyingreader import DigestChecker
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordbuilder import RecordBuilder
@@ -22,6 +23,8 @@ from warcio.warcwriter import WARCWriter
 
 from harvest.payloads import Payload, PayloadIndex
 from store.records import Evidence
+
+T = TypeVar("T")
 
 #: Start a new file beyond this size (the field's usual bound); a page is never split over two files.
 MAX_FILE_BYTES = 1_000_000_000
@@ -224,6 +227,27 @@ def _digest(body: IO[bytes]) -> tuple[str, int]:
     return str(digester), size
 
 
+class _StrictReader(DecompressingBufferedReader):  # type: ignore[misc]  # warcio is not typed
+    """warcio takes a gzip error in the midst of a record for the end of the file, and says so on stderr: here it is raised."""
+
+    def _decompress(self, data: bytes) -> bytes:
+        if data and self.decompressor and self.num_block_read:
+            return bytes(self.decompressor.decompress(data))
+        return bytes(super()._decompress(data))
+
+
+class Records(ArchiveIterator):  # type: ignore[misc]  # warcio is not typed
+    """The records of an open WARC file. Going on, and reading a record's content, raise one of ``DAMAGE`` where it is damaged."""
+
+    def __init__(self, stream: IO[bytes], *, digests: bool = True) -> None:
+        super().__init__(stream, check_digests=digests)
+        self.reader = _StrictReader(self.fh)
+
+
+#: What tells of damage, in a record's head or its content.
+DAMAGE = (ArchiveLoadFailed, EOFError, zlib.error)
+
+
 @dataclass(frozen=True, slots=True)
 class WarcRecord:
     """One record as read: its type, target, date, id, place and payload."""
@@ -243,22 +267,40 @@ def read_records(path: Path, types: frozenset[str] | None = None, *, start: int 
 
     ``types`` limits whose payload is read and yielded.
     """
-    at: int | None = start
+
+    def read(record: Any, records: Records) -> WarcRecord | None:
+        return _record(record, records) if types is None or record.rec_type in types else None
+
     with path.open("rb") as stream:
-        while at is not None:
-            stream.seek(at)
-            records = ArchiveIterator(stream, check_digests=True)
-            try:
-                for record in records:
-                    found = None
-                    if types is None or record.rec_type in types:
-                        found = _record(record, records.get_record_offset)
-                    at = records.get_record_offset()
-                    if found is not None:
-                        yield found
-                return
-            except (ArchiveLoadFailed, EOFError, zlib.error):
-                at = _next_record(stream, at + 1)
+        yield from (found for found in each_record(stream, read, start=start) if found is not None)
+
+
+def each_record(
+    stream: IO[bytes],
+    read: Callable[[Any, Records], T],
+    *,
+    start: int = 0,
+    damaged: Callable[[int, int | None], None] = lambda at, resumed: None,
+) -> Iterator[T]:
+    """What ``read`` makes of each record (warcio's); the ``Records`` tell its place, once its content is read.
+
+    Where a record is damaged, or ``read`` raises one of ``DAMAGE``, reading goes on with the next whole one; ``damaged`` is
+    told where that was and where it goes on (``None``: nowhere).
+    """
+    at: int | None = start
+    while at is not None:
+        stream.seek(at)
+        records = Records(stream)
+        try:
+            for record in records:
+                found = read(record, records)
+                at = records.get_record_offset() + records.get_record_length()
+                yield found
+            return
+        except DAMAGE:
+            resumed = _next_record(stream, at + 1)
+            damaged(at, resumed)
+            at = resumed
 
 
 def read_record(path: Path, offset: int) -> WarcRecord:
@@ -266,8 +308,8 @@ def read_record(path: Path, offset: int) -> WarcRecord:
     with path.open("rb") as stream:
         stream.seek(offset)
         try:
-            return _record(next(iter(ArchiveIterator(stream, check_digests=True))), lambda: offset)
-        except (StopIteration, ArchiveLoadFailed, EOFError, zlib.error) as error:
+            return _record(next(iter(records := Records(stream))), records)
+        except (StopIteration, *DAMAGE) as error:
             raise ValueError(f"{path.name}: no whole record at offset {offset}") from error
 
 
@@ -276,7 +318,7 @@ def record_digest(headers: Any) -> str:
     return headers.get_header("WARC-Payload-Digest") or headers.get_header("WARC-Block-Digest") or ""
 
 
-def _record(record: Any, offset: Callable[[], int]) -> WarcRecord:
+def _record(record: Any, records: Records) -> WarcRecord:
     headers = record.rec_headers
     payload = record.content_stream().read()  # first: asking for the offset reads over it
     _see_whole(record)
@@ -285,24 +327,26 @@ def _record(record: Any, offset: Callable[[], int]) -> WarcRecord:
         uri=headers.get_header("WARC-Target-URI"),
         date=headers.get_header("WARC-Date"),
         record_id=headers.get_header("WARC-Record-ID"),
-        offset=offset(),
+        offset=records.get_record_offset(),
         content_type=headers.get_header("Content-Type"),
         digest=record_digest(headers),
         payload=payload,
     )
 
 
-def _see_whole(record: Any) -> None:
-    """Raise ``ArchiveLoadFailed`` for a record that ends early or is not what its digest says.
+def see_end(record: Any) -> None:
+    """Raise ``ArchiveLoadFailed`` for a record that was read and is shorter than it says."""
+    if getattr(record.raw_stream, "limit", 0) > 0:
+        raise ArchiveLoadFailed("the record ends before its length")
 
-    The reader takes a gzip error in the midst of a record for its end, and bytes that unpack to something else for the content.
-    """
+
+def _see_whole(record: Any) -> None:
+    """Raise ``ArchiveLoadFailed`` for a record that ends early or is not what its digest says."""
+    see_end(record)
     checker: DigestChecker = record.digest_checker
-    wrong = [
-        problem for problem in checker.problems if "digest failed" in problem
-    ]  # not: an algorithm we cannot compute
-    if wrong or getattr(record.raw_stream, "limit", 0) > 0:
-        raise ArchiveLoadFailed(wrong[0] if wrong else "the record ends before its length")
+    wrong = [one for one in checker.problems if "digest failed" in one]  # not: an algorithm that we cannot compute
+    if wrong:
+        raise ArchiveLoadFailed(wrong[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,20 +450,13 @@ class FileCheck:
 def check_file(path: Path) -> FileCheck:
     """Recompute every digest of a file; see that requests and responses come in pairs and that lengths are true."""
     check = FileCheck()
-    at: int | None = 0
+
+    def damaged(at: int, resumed: int | None) -> None:
+        check.problems.append(f"offset {at}: damaged" + ("" if resumed else ", nothing can be read from here on"))
+
     with path.open("rb") as stream:
-        while at is not None:
-            stream.seek(at)
-            try:
-                for record in (records := ArchiveIterator(stream, check_digests=True)):
-                    _check_record(record, records.get_record_offset, check)
-                    at = records.get_record_offset()
-                break
-            except (ArchiveLoadFailed, EOFError, zlib.error):
-                stream.seek(at)
-                good = at + _length_of_whole_members(stream, most=1)
-                at = _next_record(stream, good + 1)
-                check.problems.append(f"offset {good}: damaged" + ("" if at else ", nothing can be read from here on"))
+        for _ in each_record(stream, lambda record, records: _check_record(record, records, check), damaged=damaged):
+            pass
     for offset in check.waiting.values():
         check.problems.append(f"offset {offset}: the response's request is missing")
     return check
@@ -434,12 +471,13 @@ def dangling(check: FileCheck, payloads: set[tuple[str, str]]) -> list[str]:
     ]
 
 
-def _check_record(record: Any, place: Callable[[], int], check: FileCheck) -> None:
+def _check_record(record: Any, records: Records, check: FileCheck) -> None:
     body = record.content_stream()
     size = 0
     while block := body.read(1 << 16):
         size += len(block)
-    offset = place()
+    see_end(record)
+    offset = records.get_record_offset()
     checker: DigestChecker = record.digest_checker
     check.problems += [f"offset {offset}: {problem}" for problem in checker.problems]
     headers = record.rec_headers

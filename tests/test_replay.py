@@ -1,6 +1,7 @@
 """Packing and replaying what was captured, with the origin switched off."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -83,6 +84,26 @@ def test_the_package_is_valid_by_another_tool_and_holds_the_threads(archive: tup
     assert any("Comment number 9" in p["text"] for p in pages)
     keys = subprocess.run(["gzip", "-dc"], input=index, capture_output=True, check=True).stdout
     assert b"__wb_method=post" in keys.lower()
+
+
+def test_an_archive_with_a_damaged_text_is_packed_and_replayed(archive: tuple[Path, str], tmp_path: Path) -> None:
+    path, url = archive
+    copy = tmp_path / "archive"
+    shutil.copytree(path, copy)
+    address = f"{url}/inner"
+    [(warc, offset)] = [
+        (f, r.offset) for f in copy.glob("warc/*.gz") for r in read_records(f) if r.uri == f"urn:chorus:text:{address}"
+    ]
+    with warc.open("r+b") as stream:
+        stream.seek(offset + 30)
+        stream.write(bytes(20))
+    out = tmp_path / "it.wacz"
+    assert main(["wacz", "-a", str(copy), "--out", str(out), "--quiet"]) == 0
+    with zipfile.ZipFile(out) as package:
+        pages = {row["url"]: row["text"] for row in map(json.loads, package.read("pages/pages.jsonl").splitlines()[1:])}
+    assert pages[address] == "" and "Comment number 9" in pages[f"{url}/post-paged"]
+    [verdict] = [v for v in verify_deep(copy, quiet=True) if v["url"] == address]
+    assert "its recorded text is damaged" in verdict["reasons"] and verdict["text"] is None
 
 
 def test_packing_nothing_and_packing_onto_a_folder_are_refused(

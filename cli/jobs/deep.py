@@ -76,7 +76,8 @@ async def _judge(
 ) -> Verdict:
     from playwright.async_api import Error
 
-    from harvest.proof import differs, judge, page_resources, recorded_text, show
+    from harvest.capture import recorded_text
+    from harvest.proof import differs, judge, page_resources, show
 
     try:
         shown = await show(browser, proxy, replay, capture)

@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from warcio.archiveiterator import ArchiveIterator
-from warcio.exceptions import ArchiveLoadFailed
-
 from harvest.capture import PREFIX
 from harvest.extract.source import decode
 from harvest.imports.item import Item, Unreadable
+from harvest.warc import DAMAGE, Records
 from store.records import ExtractError
 
 #: Bytes of one page; a record that unpacks to more is no page.
@@ -38,11 +36,11 @@ def read_warc(path: Path, name: str | None = None, pages: frozenset[str] | None 
     name = name or path.name
     rendered = _rendered(path)
     with path.open("rb") as stream:
-        records = ArchiveIterator(stream)
+        records = Records(stream, digests=False)
         try:
             for record in records:
                 yield from _items(record, name, pages, rendered)
-        except (ArchiveLoadFailed, EOFError, zlib.error) as error:
+        except DAMAGE as error:
             yield Item(where=name, problem=f"cannot be read any further: {' '.join(str(error).split())[:120]}")
 
 
@@ -51,10 +49,10 @@ def _rendered(path: Path) -> frozenset[str]:
     found = set()
     with path.open("rb") as stream:
         try:
-            for record in ArchiveIterator(stream):
+            for record in Records(stream, digests=False):
                 if record.rec_type == "resource" and (url := _dom_url(record.rec_headers)):
                     found.add(url)
-        except (ArchiveLoadFailed, EOFError, zlib.error):
+        except DAMAGE:
             return frozenset(found)  # the second reading says so
     return frozenset(found)
 
