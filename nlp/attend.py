@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ class Attentive:
         self.module.eval()
         found = np.zeros((len(x), self.module.labels))
         with torch.no_grad():
-            for rows in _batches(np.arange(len(x)), states, None):
+            for rows in batches(np.arange(len(x)), states, None):
                 found[rows] = self.module(*_padded([states[n] for n in rows]), torch.from_numpy(x[rows])).numpy()
         return log_softmax(found)
 
@@ -104,7 +104,7 @@ def learn(
     mean, steps = {name: value.detach().clone() for name, value in module.state_dict().items()}, 0
     module.train()
     for _ in range(EPOCHS):
-        for rows in _batches(rng.permutation(len(y)), states, rng):
+        for rows in batches(rng.permutation(len(y)), states, rng):
             scores = module(*_padded([states[n] for n in rows]), torch.from_numpy(x[rows]))
             loss = (loss_of(scores, truth[rows]) * weight[rows]).mean()
             optimiser.zero_grad()
@@ -157,12 +157,14 @@ def new_network(width: int, columns: int, labels: int) -> Any:
     return Module()
 
 
-def _batches(order: NDArray[np.int64], states: States, rng: np.random.Generator | None) -> Iterator[NDArray[np.int64]]:
-    """Rows in batches of like length; with ``rng`` the batches come in a random order."""
+def batches(
+    order: NDArray[np.int64], of: Sequence[Sized], rng: np.random.Generator | None, *, pool: int = POOL
+) -> Iterator[NDArray[np.int64]]:
+    """Rows in batches of like length, out of ``pool`` rows each; with ``rng`` the batches come in a random order."""
     found = []
-    for start in range(0, len(order), POOL):
-        pool = np.array(sorted(order[start : start + POOL], key=lambda n: len(states[n])))
-        found += [pool[at : at + BATCH] for at in range(0, len(pool), BATCH)]
+    for start in range(0, len(order), pool):
+        alike = np.array(sorted(order[start : start + pool], key=lambda n: len(of[n])))
+        found += [alike[at : at + BATCH] for at in range(0, len(alike), BATCH)]
     yield from found if rng is None else (found[n] for n in rng.permutation(len(found)))
 
 

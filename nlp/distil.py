@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp import compact
-from nlp.attend import TOKENS, Attentive, joined, new_network
+from nlp.attend import BATCH, TOKENS, Attentive, batches, joined, new_network
 from nlp.cache import cached_encoder
 from nlp.classify import FAST, MODEL, Classifier, encoder_of, softmax
 from nlp.codebook import load_codebook
@@ -66,7 +66,7 @@ LAYERS = 4
 #: Networks that learn together with the layers.
 NETWORKS = 3
 
-EPOCHS, BATCH, POOL, SEED = 3, 64, 2_048, 0
+EPOCHS, POOL, SEED = 3, 2_048, 0
 
 #: Rates of learning of the layers and of the networks, which rise over the first steps and then fall to nearly nothing; the decay
 #: of their weights; the longest step.
@@ -115,21 +115,26 @@ def material() -> Material:
 
 def lessons(what: Material, teacher: Classifier, tell: Tell) -> Lessons:
     """The material, the sentences without their codes, and variants of both."""
-    labels, silent = list(what.codebook.order), sentences_by(UNCODED.__contains__)
-    written = [*what.sentences, *silent]
+    written = [*what.sentences, *sentences_by(UNCODED.__contains__)]
     texts = [*(Sentence(one.text, one.context, one.role) for one in written), *variants(written)]
     tell(f"the teacher looks at {len(texts):,} texts")
     taught = opinions(teacher, texts, tell)
-    y = np.array([labels.index(one.label) for one in what.sentences])
+    y, own = answers(what, what.sentences)
     coded = np.full(len(texts), -1)
     coded[: len(y)] = y
     weights = np.zeros(len(texts), np.float32)
     telling = np.array([LESS_TELLING if one.writer in what.less_telling else 1.0 for one in what.sentences])
-    own = sample_weights(np.array([len(one.text.split()) for one in what.sentences]), y) * telling
+    own = own * telling
     weights[: len(y)] = np.minimum(own / own.mean(), MOST_WEIGHT)
     cues = list(find_cues_in(one.text for one in texts))
     reading = read(texts, cues, context_vector=False)
     return Lessons(pieces_of(reading.texts), reading, taught, coded, weights)
+
+
+def answers(what: Material, sentences: Sequence[CodedSentence]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The places of these sentences' labels in the codebook's order, and what each sentence weighs."""
+    y = np.array([what.codebook.order.index(one.label) for one in sentences])
+    return y, sample_weights(np.array([len(one.text.split()) for one in sentences]), y)
 
 
 def variants(written: Sequence[CodedSentence]) -> list[Sentence]:
@@ -242,11 +247,7 @@ def _loss(said: Any, what: Lessons, rows: NDArray[np.int64]) -> Any:
 def _endless(what: Lessons, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Rows in batches of like length, all of them again and again, each time in another order."""
     while True:
-        order, found = rng.permutation(len(what.pieces)), []
-        for start in range(0, len(order), POOL):
-            pool = np.array(sorted(order[start : start + POOL], key=lambda n: len(what.pieces[n])))
-            found += [pool[at : at + BATCH] for at in range(0, len(pool), BATCH)]
-        yield from (found[n] for n in rng.permutation(len(found)))
+        yield from batches(rng.permutation(len(what.pieces)), what.pieces, rng, pool=POOL)
 
 
 def _inputs(what: Lessons, rows: NDArray[np.int64]) -> tuple[Any, Any, Any]:
@@ -297,13 +298,14 @@ def write_encoder(bert: Any, out: Path) -> None:
 @dataclass(frozen=True, slots=True)
 class Apart:
     """What was found on the writers that were kept apart: macro-F1 under an even prior, sentence by sentence, the temperature,
-    and truth (rows) against calls in use, in counts."""
+    and truth (rows) against calls in use, in counts; and by whom and of what the student was ``taught``."""
 
     macro_f1: float
     sentences: int
     temperature: float
     confusion: list[list[int]]
     strength: float
+    taught: dict[str, Any]
 
     def told(self) -> dict[str, Any]:
         """As ``model.json`` has it."""
@@ -312,17 +314,18 @@ class Apart:
             "sentences": self.sentences,
             "macro_f1": round(self.macro_f1, 4),
         }
-        return {"kept_apart": kept, "strength": self.strength}
+        return {"taught": self.taught, "kept_apart": kept, "strength": self.strength}
 
 
-def count_apart(what: Material, heads: Heads, networks: Sequence[Attentive], encoder: OnnxEncoder) -> Apart:
+def count_apart(
+    what: Material, heads: Heads, networks: Sequence[Attentive], encoder: OnnxEncoder, taught: dict[str, Any]
+) -> Apart:
     """Judge the sentences that were kept apart."""
     from sklearn.metrics import confusion_matrix, f1_score
 
-    labels, sentences = list(what.codebook.order), sentences_by(KEPT_APART.__contains__)
+    sentences = sentences_by(KEPT_APART.__contains__)
     x, states = read_all(sentences, encoder, context_vector=False)
-    y = np.array([labels.index(one.label) for one in sentences])
-    weights = sample_weights(np.array([len(one.text.split()) for one in sentences]), y)
+    y, weights = answers(what, sentences)
     scores = Fitted(heads, tuple(networks), (), what.deep_part).log_probabilities(Data(x, y, weights, states))
     temperature = max(LEAST_TEMPERATURE, temperature_of(scores, y, weights))
     natural = softmax(prior_shift(what)[None])[0]
@@ -333,6 +336,7 @@ def count_apart(what: Material, heads: Heads, networks: Sequence[Attentive], enc
         temperature=temperature,
         confusion=confusion_matrix(y, called).tolist(),
         strength=what.strengths[0],
+        taught=taught,
     )
 
 
@@ -341,23 +345,26 @@ def make(out: Path = FAST, encoder: Path = QUICK, tell: Tell = lambda text: None
     what = material()
     labels = list(what.codebook.order)
     with cached_encoder(encoder_of(MODEL), keep=False) as reader:
-        lesson = lessons(what, Classifier.load(MODEL, reader), tell)
+        teacher = Classifier.load(MODEL, reader)
+        lesson = lessons(what, teacher, tell)
     tell("learning")
     learned = learn(lesson, len(labels), tell)
     tell("rounding, counting")
     write_encoder(learned.bert, encoder)
     networks = [Attentive(network) for network in learned.networks]
-    return finish(what, networks, OnnxEncoder(find_acts(encoder)), out)
+    taught = {"teacher": teacher.name, "texts": len(lesson.pieces), "uncoded_writers": "".join(sorted(UNCODED))}
+    return finish(what, networks, OnnxEncoder(find_acts(encoder)), out, taught)
 
 
-def finish(what: Material, networks: Sequence[Attentive], encoder: OnnxEncoder, out: Path) -> Apart:
+def finish(
+    what: Material, networks: Sequence[Attentive], encoder: OnnxEncoder, out: Path, taught: dict[str, Any]
+) -> Apart:
     """Fit the regression on what the rounded layers give, count on what was kept apart, and write the classifier."""
     x, _ = read_all(what.sentences, encoder, context_vector=False)
-    y = np.array([what.codebook.order.index(one.label) for one in what.sentences])
-    weights = sample_weights(np.array([len(one.text.split()) for one in what.sentences]), y)
+    y, weights = answers(what, what.sentences)
     linear = regression(x, y, weights, what.strengths[0])
     attention, plain_networks = joined(networks)
-    apart = count_apart(what, linear, networks, encoder)
+    apart = count_apart(what, linear, networks, encoder, taught)
     heads = Heads(linear.weights, linear.bias, plain_networks, what.deep_part)
     vectors = x[:, : encoder.dimensions] / EMBEDDING_WEIGHT
     keep(out, what, Learned(heads, attention, encoder, None, vectors), apart)

@@ -1,5 +1,6 @@
 """Making the fast classifier: variants of sentences, and the whole way from a teacher to a classifier, in small."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,8 @@ def test_from_a_teacher_to_a_classifier(tmp_path: Path, monkeypatch: pytest.Monk
     apart = distil.make(tmp_path / "fast", tmp_path / "quick", heard.append)
     assert apart.sentences == sum(sum(row) for row in apart.confusion) == 90
     assert any("teacher" in line for line in heard)
+    taught = json.loads((tmp_path / "fast" / "model.json").read_text(encoding="utf-8"))["taught"]
+    assert taught["teacher"] == Classifier.load().name and taught["texts"] > 3 * 90
     encoder = OnnxEncoder(find_acts(tmp_path / "quick"))
     made = Classifier.load(tmp_path / "fast", reading(encoder, tmp_path / "fast"))
     result = next(iter(made.classify([Item("1", "Thank you so much for this!", None, "comment")])))
@@ -99,7 +102,7 @@ def test_what_the_student_says_is_what_the_written_classifier_says(tmp_path: Pat
             network.outer.weight.mul_(60)  # they know nothing yet: so that they say something, nonsense though it is
     distil.write_encoder(student.bert, tmp_path / "quick")
     encoder = OnnxEncoder(find_acts(tmp_path / "quick"))
-    distil.finish(what, [Attentive(one) for one in student.networks], encoder, tmp_path / "fast")
+    distil.finish(what, [Attentive(one) for one in student.networks], encoder, tmp_path / "fast", {})
     made = Classifier.load(tmp_path / "fast", reading(encoder, tmp_path / "fast"))
     texts = [Sentence(s.text, s.context, s.role) for s in coded[:40]]
     kept = np.array([look.chances for look in made.look([(one.text, one.context, one.role) for one in texts])])

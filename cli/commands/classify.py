@@ -140,15 +140,15 @@ def classify(
 
 
 def _check_input(source: str | None, input_as: str | None) -> None:
+    if input_as is None:
+        return
     from cli.jobs.batch_input import READ_AS
     from store.records import UsageError
 
-    if input_as is None:
-        return
     options.check_choice("--input-as", input_as, READ_AS)
     if source is None:
         raise UsageError("--input-as: only with --input", hint="chorus classify --input FILE")
-    if source == "-" and input_as == "parquet":
+    if source == "-" and input_as == "parquet":  # which is read from its end
         raise UsageError("--input-as parquet: cannot be read from stdin", hint="chorus classify --input FILE")
 
 

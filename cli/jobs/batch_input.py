@@ -35,10 +35,10 @@ PARQUET_BATCH = 1_024
 #: What stands in a ``role`` column. Pingbacks and trackbacks are other people's words, as comments are.
 ROLES = {"post": "post", "comment": "comment", "pingback": "comment", "trackback": "comment", "": "comment"}
 
-#: What ``--input-as`` may say: a Parquet file is read from its end, so it must be a file.
-READ_AS = ("jsonl", "csv", "tsv", "parquet")
-
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
+
+#: What ``--input-as`` may say.
+READ_AS = tuple(dict.fromkeys(FORMATS.values()))
 
 #: How a compressed file begins, what it is, and what unpacks it to stdout.
 COMPRESSED = {
