@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import random
 import subprocess
 import sys
@@ -27,9 +28,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.commands import runs as runs_command
-from cli.jobs import batch_input, classify_input, delimited
+from cli.jobs import batch_input, batch_output, classify_input, delimited
 from cli.jobs.batch_input import Source, read_rows
-from cli.jobs.batch_output import manifest_path
+from cli.jobs.batch_output import FileRun, Shape, manifest_path, read_manifest, result_file
 from cli.jobs.classify import classify_archive
 from cli.jobs.narrowed import Narrowed
 from cli.jobs.runs import diff_runs, run_manifest, run_rows
@@ -49,11 +50,12 @@ ROWS = 200
 SEED = 7
 
 #: Rows in a chunk instead of 1,024, so that a short file has many moments to be killed at; and a pause before each, since from
-#: the cache all of them take no time.
+#: the cache all of them take no time. Two or three chunks are written between one commit and the next.
 CHUNK = 16
 SMALL_CHUNKS = f"""
-import time, cli.jobs.classify_input as m
+import time, cli.jobs.batch_output as o, cli.jobs.classify_input as m
 from cli.main import run
+o.COMMIT_SECONDS = 0.25
 m.CHUNK, in_chunks = {CHUNK}, m.in_chunks
 m.in_chunks = lambda *given: (time.sleep(0.1) or chunk for chunk in in_chunks(*given))
 run()
@@ -1016,3 +1018,35 @@ def test_an_id_that_came_long_before_is_found() -> None:
     rows = (batch_input.InputRow(n, f"id-{n if n != 150_000 else 77}") for n in range(1, 150_001))
     marked = [(row.number, row.error) for row in batch_input._without_repeats(rows, Source("x.jsonl")) if row.error]
     assert marked == [(150_000, "line 150000: id id-77 was there before, in line 77")]
+
+
+def test_rows_count_when_they_are_on_the_disk_and_not_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_output, "COMMIT_SECONDS", 60.0)
+    out, shape = tmp_path / "out.jsonl", Shape(("id",), {"id": "1"})
+
+    def counted() -> int:
+        manifest = read_manifest(manifest_path(out))
+        return 0 if manifest is None else int(manifest["counts"]["rows"])
+
+    with pytest.raises(KeyboardInterrupt), result_file(FileRun(out, {}, {"input": "a"}), shape) as result:
+        assert result is not None
+        result.append([{"id": "1"}, {"id": "2"}], {})
+        assert counted() == 0
+        raise KeyboardInterrupt
+    assert counted() == 2 == len(out.read_text().splitlines())
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"), result_file(FileRun(out, {}, {"input": "a"}), shape) as result:
+        assert result is not None
+        result.append([{"id": "3"}], {})
+        monkeypatch.setattr(os, "fsync", full)
+        result.commit()
+    monkeypatch.undo()
+    assert counted() == 2
+    with result_file(FileRun(out, {}, {"input": "a"}), shape) as result:
+        assert result is not None
+        result.append([{"id": "3"}], {})
+        result.finish()
+    assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["1", "2", "3"]

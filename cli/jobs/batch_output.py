@@ -1,8 +1,9 @@
 """Writing what was classified to a file that survives any end of the process: no row lost, none doubled.
 
-Rows are appended in chunks: the data are synced first, then the manifest beside the file (``FILE.run.json``) says how many
-rows and bytes count. What lies behind these bytes was cut off in the middle and is dropped by the next run, which goes on
-after the last row that counts. Parquet cannot be appended to; its rows wait in ``FILE.part`` until all are there.
+Rows are appended, and twice a second made sure of: the data are synced first, then the manifest beside the file
+(``FILE.run.json``) says how many rows and bytes count. What lies behind these bytes is dropped by the next
+run, which goes on after the last row that counts. Parquet cannot be appended to; its rows wait in ``FILE.part`` until all are
+there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import fcntl
 import io
 import json
 import os
+import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +32,9 @@ FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", 
 
 #: Rows turned to Parquet at a time.
 PARQUET_BATCH = 1_024
+
+#: Results are synced to the disk every so often: a run that is killed does the work of so long again, most of it from the cache.
+COMMIT_SECONDS = 0.5
 
 #: Statuses of a manifest whose file is whole.
 FINISHED = ("done", "partial")
@@ -113,26 +119,38 @@ class ResultFile:
     def __init__(self, run: FileRun, shape: Shape, handle: IO[bytes]) -> None:
         self._run, self._shape, self._handle = run, shape, handle
         self._format = result_format(run.out)
+        self._waiting: Counter[str] = Counter()
+        self._committed = time.monotonic()
 
     def append(self, rows: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> None:
-        """Add rows for good; ``counts`` (name to how many more) go into the manifest with them."""
+        """Add rows; ``counts`` (name to how many more) go into the manifest with them. They are there for good after the next
+        ``commit``, which comes by itself every ``COMMIT_SECONDS``."""
         data = self._encoded(rows)
         self._handle.write(data)
+        self._waiting.update({**counts, "rows": len(rows), "bytes": len(data)})
+        if time.monotonic() - self._committed >= COMMIT_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """See that rows and manifest are on the disk: the rows first, and what is not there does not count."""
         self._handle.flush()
         os.fsync(self._handle.fileno())
-        for name, more in {**counts, "rows": len(rows), "bytes": len(data)}.items():
+        for name, more in self._waiting.items():
             self._run.counts[name] = self._run.counts.get(name, 0) + more
+        self._waiting.clear()
         self._run.save()
+        self._committed = time.monotonic()
 
     def finish(self) -> None:
         """Make the file whole."""
+        self.commit()
         if self._format == "parquet":
             _to_parquet(Path(self._handle.name), self._run.out, self._shape)
 
     def _encoded(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
         if self._format in ("jsonl", "parquet"):
             return "".join(dumps(row) + "\n" for row in rows).encode()
-        header = self._run.counts["bytes"] == 0
+        header = self._run.counts["bytes"] + self._waiting["bytes"] == 0
         return delimited(rows, self._shape, self._format, header=header, line_end="\r\n").encode()  # RFC 4180
 
 
@@ -161,7 +179,11 @@ def result_file(run: FileRun, shape: Shape) -> Iterator[ResultFile | None]:
             yield None
         else:
             with run:
-                yield ResultFile(run, shape, handle)
+                result = ResultFile(run, shape, handle)
+                try:
+                    yield result
+                finally:
+                    result.commit()
         if journal != run.out and run.is_finished:
             journal.unlink(missing_ok=True)
 
