@@ -1050,3 +1050,21 @@ def test_rows_count_when_they_are_on_the_disk_and_not_before(tmp_path: Path, mon
         result.append([{"id": "3"}], {})
         result.finish()
     assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["1", "2", "3"]
+
+
+def test_a_result_that_was_removed_is_made_anew_and_one_that_was_cut_is_not_whole(
+    sentences: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    command = ("classify", "--input", str(sentences), "--out", str(out), "--quiet")
+    assert main(command) == 3  # three of the rows cannot be classified
+    first = out.read_bytes()
+    out.unlink()
+    assert main(command) == 3
+    assert out.read_bytes() == first
+    out.write_bytes(first[: len(first) // 2])
+    assert main(command) == 2
+    assert len(out.read_bytes()) == len(first) // 2
+    out.unlink()
+    assert main((*command, "--cost", "self-promotion=0.9")) == 3  # what is gone binds nobody
+    assert len(out.read_bytes().splitlines()) == len(first.splitlines())

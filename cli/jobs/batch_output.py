@@ -211,16 +211,17 @@ def _locked(path: Path) -> Iterator[IO[bytes]]:
 def _prepare(run: FileRun, handle: IO[bytes]) -> None:
     """Find out how far an earlier run came, and cut off what does not count."""
     old, size = read_manifest(run._path), os.fstat(handle.fileno()).st_size
+    whole = handle.name != str(run.out) and run.out.exists()  # a Parquet file, whose rows waited elsewhere
     if old is None:
-        if size or (handle.name != str(run.out) and run.out.exists()):
+        if size or whole:
             raise UsageError(f"{run.out}: is there already, without a manifest to go on from", hint=_ANEW)
         return
+    if size == 0 and not whole:  # the file was removed, its manifest was not: begun anew
+        return
     run.resume(old)
-    if run.is_finished and run.out.exists():
+    if run.is_finished and (whole or size >= run.counts["bytes"]):
         return
     run.status = "running"
-    if size == 0:  # the file was removed, its manifest was not
-        run.counts = {"rows": 0, "bytes": 0}
     if size < run.counts["bytes"]:
         raise UsageError(f"{run.out}: is shorter than its manifest says ({size} bytes)", hint=_ANEW)
     os.ftruncate(handle.fileno(), run.counts["bytes"])
