@@ -2,15 +2,18 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
 
+from cli.jobs.report import command_line
 from cli.main import main
 from cli.report.calls import Calls
 from cli.report.census import Census
+from cli.report.material import ReportRequest
 from cli.report.page import REPLACED, clean, web_address
 from cli.report.plots import percent, ticks
 from cli.report.replies import reciprocity
@@ -429,3 +432,16 @@ def test_examples_are_the_surest_of_each_thread_without_copies(by_hand: tuple[Ce
     rest = calls.surest["rest"].first(5)
     assert len({one.thread_id for one in rest}) == len({one.text for one in rest}) == len(rest) > 0
     assert calls.surest["take"].first(0) == []
+
+
+def test_the_command_names_all_that_the_figures_hang_on() -> None:
+    request = ReportRequest(
+        gold="gold.jsonl", decided_by="ana", costs={"neither": 1.5, "meta-talk:self-promotion": 1.2}
+    )
+    words = shlex.split(command_line(Path("a b"), request))
+    assert words[:4] == ["chorus", "report", "-a", "a b"]
+    assert words[words.index("--decided-by") + 1] == "ana"
+    assert [words[n + 1] for n, word in enumerate(words) if word == "--cost"] == [
+        "meta-talk:self-promotion=1.2",
+        "neither=1.5",
+    ]

@@ -66,10 +66,12 @@ def command_line(path: Path, request: ReportRequest) -> str:
     options = (
         ("--by", request.by),
         ("--gold", request.gold),
+        ("--decided-by", request.decided_by),
         ("--title", request.title),
         ("--classifier", request.classifier),
     )
-    for name, value in options:
+    costs = (("--cost", f"{name}={cost:g}") for name, cost in sorted(request.costs.items()))
+    for name, value in (*options, *costs):
         words += [name, str(value)] if value is not None else []
     return shlex.join(words)
 
